@@ -24,20 +24,20 @@ struct op;
 struct loop {
 	uv_loop_t uv;
 	uv_idle_t spin;             /* active while the ready queue is not empty */
-	uv_prepare_t turn_end;      /* measures a turn, flushes the log */
-	uv_check_t turn_begin;
+	uv_prepare_t turn_end;      /* runs the hooks, flushes the log, measures the turn */
 	uv_timer_t alarm;           /* the earliest timer */
-	struct link ready;          /* ops whose completion has not run */
+	uint64_t alarm_due_ms;      /* UINT64_MAX: not armed */
+	struct link ready, batch;   /* ops whose completion has not run; batch: those of this turn */
 	struct link turn_hooks;     /* struct turn_hook: run once at the end of each turn */
 	struct timer **heap;
 	size_t timers, heap_size;
 	uint64_t fake_now_ms;
-	bool fake, stopping;
+	bool fake, stopping;        /* stopping: loop_break was called */
 	uint64_t turn_cpu_ns;       /* thread CPU clock when the turn began */
 };
 
 void loop_init(struct loop *l);
-void loop_run(struct loop *l);        /* until loop_stop and nothing is left, or loop_break */
+void loop_run(struct loop *l);        /* until no active handle, timer or completion is left, or loop_break */
 void loop_break(struct loop *l);      /* leave loop_run after this turn */
 void loop_close(struct loop *l);      /* every handle must have been closed or unref'd */
 
@@ -69,5 +69,6 @@ void loop_at_turn_end(struct turn_hook *h);
 
 /* for tests */
 void loop_fake_clock(struct loop *l);
-void loop_advance(struct loop *l, uint64_t ms);   /* fires what falls due, in order */
+/* Fires what falls due, in order; after each timer runs what it made ready, at that time. */
+void loop_advance(struct loop *l, uint64_t ms);
 void loop_drain(struct loop *l);                  /* run ready completions and hooks until none is left */
