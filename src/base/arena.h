@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/str.h"
 
@@ -31,7 +32,15 @@ void arena_clear(struct arena *a);
 
 void *arena_alloc(struct arena *a, size_t size, size_t align);   /* zeroed */
 #define arena_new(a, T) ((T *)arena_alloc((a), sizeof(T), _Alignof(T)))
-#define arena_array(a, T, n) ((T *)arena_alloc((a), sizeof(T) * (n), _Alignof(T)))
+#define arena_array(a, T, n) ((T *)arena_alloc((a), arena_times(sizeof(T), (n)), _Alignof(T)))
+
+/* A product that would wrap becomes SIZE_MAX, which no arena has. */
+static inline size_t arena_times(size_t size, size_t n)
+{
+	size_t product;
+
+	return __builtin_mul_overflow(size, n, &product) ? SIZE_MAX : product;
+}
 
 struct str arena_copy(struct arena *a, struct str s);            /* NUL follows the copy */
 char *arena_cstr(struct arena *a, struct str s);

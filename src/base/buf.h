@@ -34,7 +34,7 @@ void buf_u64(struct buf *b, uint64_t v);
 void buf_i64(struct buf *b, int64_t v);
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
-/* At least n writable bytes at the end, or NULL past the cap; buf_added says how many were used. */
+/* At least n writable bytes at the end, or NULL past the cap (then `overflowed` too); buf_added says how many were used. */
 char *buf_room(struct buf *b, size_t n);
 void buf_added(struct buf *b, size_t n);
 

@@ -11,6 +11,9 @@
 #define MUST_CHECK __attribute__((warn_unused_result))
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
 
+/* Run once by a failed CHECK, before the abort: the crash reporter. NULL: none. */
+extern void (*check_hook)(void);
+
 noreturn void check_failed(const char *file, int line, const char *what);
 
 #define CHECK(cond) ((cond) ? (void)0 : check_failed(__FILE__, __LINE__, #cond))

@@ -6,6 +6,7 @@
  * have an answer to that (503, wait). Blocks are never given back before slab_clear.
  */
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/list.h"
 

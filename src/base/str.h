@@ -38,6 +38,8 @@ MUST_CHECK bool str_to_double(struct str s, double *out);
 
 /* True when every byte is part of well-formed UTF-8 (no overlong form, no surrogate). */
 bool str_is_utf8(struct str s);
+/* Bytes of the well-formed sequence at p, of n bytes at most; 0 when there is none. */
+size_t str_utf8_length(const char *p, size_t n);
 /* Code points in valid UTF-8. */
 size_t str_code_points(struct str s);
 
