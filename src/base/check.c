@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/log.h"
 
 void (*check_hook)(void);
 
@@ -19,6 +20,7 @@ noreturn void check_failed(const char *file, int line, const char *what)
 
 	if (failing++)
 		abort();
+	log_flush();
 	(void)dprintf(STDERR_FILENO, "CHECK failed at %s:%d: %s\n", file, line, what);
 	if (check_hook)
 		check_hook();

@@ -40,9 +40,10 @@ const struct json *json_at(const struct json *array, size_t i);
 size_t json_count(const struct json *array_or_object);
 struct str json_str(const struct json *v);                    /* strings only, else empty */
 int64_t json_int(const struct json *v, int64_t otherwise);    /* JSON_INT only */
-double json_real(const struct json *v, double otherwise);     /* JSON_INT or JSON_REAL */
+/* JSON_INT or JSON_REAL. Its symbol has another name: jansson calls one of its own json_real. */
+double json_real(const struct json *v, double otherwise) __asm__("imago_json_real");
 bool json_bool(const struct json *v, bool otherwise);
-/* The i-th member of an object, in the order of the text; false past the end. */
+/* The i-th member of an object, in the order of the text; false past the end. Takes i steps. */
 bool json_member(const struct json *object, size_t i, struct str *key, const struct json **value);
 /* The tree below v as compact text. */
 void json_dump(const struct json *v, struct buf *out);
