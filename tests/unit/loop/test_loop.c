@@ -4,9 +4,9 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <cmocka.h>
 
+#include "base/mem.h"
 #include "base/metric.h"
 #include "loop/loop.h"
 #include "loop/op.h"
@@ -35,7 +35,7 @@ struct test_op {
 
 static int setup(void **state)
 {
-	struct world *w = calloc(1, sizeof(*w));
+	struct world *w = mem_new(struct world);
 
 	loop_init(&w->loop);
 	w->in_order = true;
@@ -48,7 +48,7 @@ static int teardown(void **state)
 	struct world *w = *state;
 
 	loop_close(&w->loop);
-	free(w);
+	mem_release(w);
 	return 0;
 }
 
@@ -68,7 +68,7 @@ static void on_fire(struct timer *t)
 static void timers_fire_in_order(void **state)
 {
 	struct world *w = *state;
-	struct test_timer *timers = calloc(TIMERS, sizeof(*timers));
+	struct test_timer *timers = mem_alloc(TIMERS * sizeof(*timers));
 	unsigned stopped = 0;
 	uint32_t seed = 7;
 
@@ -93,7 +93,7 @@ static void timers_fire_in_order(void **state)
 	for (int i = 0; i < TIMERS; i++)
 		assert_int_equal(timers[i].times, i % 7 != 0);
 	assert_int_equal(w->loop.timers, 0);
-	free(timers);
+	mem_release(timers);
 }
 
 static void fake_clock_stands_still(void **state)
@@ -209,7 +209,7 @@ static void on_flood(struct op *op)
 static void flood_is_taken_in_batches(void **state)
 {
 	struct world *w = *state;
-	struct op *ops = calloc(FLOOD, sizeof(*ops));
+	struct op *ops = mem_alloc(FLOOD * sizeof(*ops));
 	int64_t turns = metric_get(METRIC_ID_loop_turn_cpu_seconds, NULL, NULL);
 
 	flood_done = 0;
@@ -221,7 +221,7 @@ static void flood_is_taken_in_batches(void **state)
 	loop_run(&w->loop);
 	assert_int_equal(flood_done, FLOOD);
 	assert_true(metric_get(METRIC_ID_loop_turn_cpu_seconds, NULL, NULL) >= turns + 4);
-	free(ops);
+	mem_release(ops);
 }
 
 struct test_hook {
