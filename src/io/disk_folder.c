@@ -1,0 +1,289 @@
+/*
+ * The folder store.
+ *
+ *   PLACING: mkdir -> FLUSH (fsync the file) -> rename -> DIRECTORIES (fsync the job's folder and
+ *   generated_images, at once) -> done
+ *
+ * Invariants
+ *  1. The file is on the disk before its name is: a name never leads to half a picture.
+ *  2. generated_images is flushed every time: that its folder existed says nothing about
+ *     whether a neighbour that made it has flushed it yet.
+ *  3. The rename happens only while the caller still waits; afterwards the file's path in the
+ *     spool is gone. Where the caller gave up before, spool_drop removes the file as ever.
+ *  4. A placing ends when no sync call of its own is outstanding.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "io/disk_priv.h"
+#include "io/sync.h"
+
+enum { PATH_ONLY = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC };
+
+struct placing {
+	struct op *op;                  /* the slot */
+	struct disk *disk;
+	struct link link;
+	struct folder_name name;
+	int file, directory;            /* descriptors of our own: the caller may close its at any time */
+	unsigned outstanding;
+	struct fault fault;             /* the first one */
+	struct sync_call file_sync, directory_sync, images_sync;
+};
+
+/* ---- keys ---- */
+
+static bool is_word(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+static bool file_name_is_valid(struct str file)
+{
+	static const char *const extensions[] = { "png", "jpg", "jpeg", "webp", "gif", "mp4" };
+	struct str rest = str_skip(file, 6), digits;
+
+	if (!str_starts(file, STR("image_")))
+		return false;
+	digits = str_cut(&rest, '.');
+	if (digits.n == 0 || digits.n > 9 || !rest.p)
+		return false;
+	for (size_t i = 0; i < digits.n; i++)
+		if (digits.p[i] < '0' || digits.p[i] > '9')
+			return false;
+	for (size_t i = 0; i < COUNT_OF(extensions); i++)
+		if (str_is(rest, extensions[i]))
+			return true;
+	return false;
+}
+
+bool folder_name_parse(struct str key, struct folder_name *out)
+{
+	struct str rest = key, top, directory;
+
+	if (key.n >= DISK_KEY_MAX)
+		return false;
+	top = str_cut(&rest, '/');
+	directory = str_cut(&rest, '/');
+	if (!str_is(top, "generated_images") || directory.n == 0 || !rest.p || !file_name_is_valid(rest))
+		return false;
+	for (size_t i = 0; i < directory.n; i++)
+		if (!is_word(directory.p[i]))
+			return false;
+	return str_to_cstr(directory, out->directory, sizeof(out->directory)) &&
+	       str_to_cstr(rest, out->file, sizeof(out->file));
+}
+
+bool folder_key_is_valid(struct str key)
+{
+	struct folder_name name;
+
+	return folder_name_parse(key, &name);
+}
+
+/* ---- placing ---- */
+
+size_t placing_size(void)
+{
+	return sizeof(struct placing);
+}
+
+static void placing_release(struct placing *p)
+{
+	if (p->file >= 0)
+		close(p->file);
+	if (p->directory >= 0)
+		close(p->directory);
+	list_remove(&p->link);
+	slab_put(&p->disk->placings, p);
+}
+
+static void placing_end(struct placing *p, struct fault fault)
+{
+	if (p->op)
+		op_finish_with(p->op, fault);
+	placing_release(p);
+}
+
+void placing_end_all(struct disk *d)
+{
+	while (!list_is_empty(&d->placing)) {
+		struct placing *p = CONTAINER_OF(list_first(&d->placing), struct placing, link);
+
+		op_forget(&p->file_sync.op);
+		op_forget(&p->directory_sync.op);
+		op_forget(&p->images_sync.op);
+		placing_end(p, (struct fault){ .code = FAULT_CLOSED });
+	}
+}
+
+static struct fault fault_errno(int error)
+{
+	return (struct fault){ .code = FAULT_STORAGE, .cause = errno_text(error) };
+}
+
+static void placing_sync(struct placing *p, struct sync_call *call, int fd)
+{
+	p->outstanding++;
+	sync_fd(p->disk->sync, call, fd);
+}
+
+/* True: all that was asked has ended. */
+static bool placing_answered(struct placing *p, const struct op *op)
+{
+	if (op->fault.code != FAULT_NONE && p->fault.code == FAULT_NONE)
+		p->fault = op->fault;
+	return --p->outstanding == 0;
+}
+
+static bool placing_open_directory(struct placing *p)
+{
+	struct disk *d = p->disk;
+
+	if (p->directory >= 0)
+		close(p->directory);
+	if (mkdirat(d->images, p->name.directory, 0700) < 0 && errno != EEXIST)
+		return false;
+	p->directory = openat(d->images, p->name.directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return p->directory >= 0;
+}
+
+/* A neighbour's folder_delete may have removed the empty folder in between: make it again, once. */
+static bool placing_rename(struct placing *p, struct spool_file *f)
+{
+	if (renameat(p->disk->data, f->path, p->directory, p->name.file) == 0)
+		return true;
+	return errno == ENOENT && placing_open_directory(p) &&
+	       renameat(p->disk->data, f->path, p->directory, p->name.file) == 0;
+}
+
+static void on_directory_synced(struct placing *p, struct op *op)
+{
+	if (placing_answered(p, op))
+		placing_end(p, p->fault);
+}
+
+static void on_own_directory(struct op *op)
+{
+	on_directory_synced(CONTAINER_OF(op, struct placing, directory_sync.op), op);
+}
+
+static void on_images_directory(struct op *op)
+{
+	on_directory_synced(CONTAINER_OF(op, struct placing, images_sync.op), op);
+}
+
+static void on_file_synced(struct op *op)
+{
+	struct placing *p = CONTAINER_OF(op, struct placing, file_sync.op);
+	struct spool_file *f;
+
+	placing_answered(p, op);
+	if (!p->op || p->fault.code != FAULT_NONE) {
+		placing_end(p, p->fault);
+		return;
+	}
+	f = CONTAINER_OF(p->op, struct folder_place, op)->file;
+	if (!f->path[0]) {
+		placing_end(p, (struct fault){ .code = FAULT_CANCELLED });
+		return;
+	}
+	if (!placing_rename(p, f)) {
+		placing_end(p, fault_errno(errno));
+		return;
+	}
+	spool_forget_path(f);
+	placing_sync(p, &p->directory_sync, p->directory);
+	placing_sync(p, &p->images_sync, p->disk->images);
+}
+
+void folder_place_init(struct folder_place *p, struct loop *loop, void (*done)(struct op *op))
+{
+	op_init(&p->op, loop, done);
+	p->file = NULL;
+	p->key[0] = 0;
+}
+
+void folder_place(struct disk *d, struct folder_place *place, struct spool_file *f, struct str key)
+{
+	struct placing *p = slab_get(&d->placings);
+
+	place->file = f;
+	if (!p) {
+		op_begin(&place->op, NULL, 0);
+		op_finish(&place->op, FAULT_BUSY);
+		return;
+	}
+	p->disk = d;
+	p->file = p->directory = -1;
+	list_init(&p->link);
+	list_append(&d->placing, &p->link);
+	sync_call_init(&p->file_sync, d->loop, on_file_synced);
+	sync_call_init(&p->directory_sync, d->loop, on_own_directory);
+	sync_call_init(&p->images_sync, d->loop, on_images_directory);
+	op_begin(&place->op, &p->op, 0);
+	if (!folder_name_parse(key, &p->name) || !str_to_cstr(key, place->key, sizeof(place->key))) {
+		placing_end(p, (struct fault){ .code = FAULT_INTERNAL, .cause = STR("not a key of the folder store") });
+		return;
+	}
+	spool_seal(f);
+	p->file = fcntl(f->fd, F_DUPFD_CLOEXEC, 0);
+	if (p->file < 0 || !placing_open_directory(p)) {
+		placing_end(p, fault_errno(errno));
+		return;
+	}
+	placing_sync(p, &p->file_sync, p->file);
+}
+
+/* ---- reading and removing ---- */
+
+static int open_directory_of(struct disk *d, struct str key, struct folder_name *name)
+{
+	if (!folder_name_parse(key, name)) {
+		errno = EINVAL;
+		return -1;
+	}
+	return openat(d->images, name->directory, PATH_ONLY);
+}
+
+int folder_open(struct disk *d, struct str key, uint64_t *size)
+{
+	struct folder_name name;
+	struct stat st;
+	int directory = open_directory_of(d, key, &name), fd, error;
+
+	if (directory < 0)
+		return -1;
+	/* Without NONBLOCK a FIFO that somebody put there would stop the loop. */
+	fd = openat(directory, name.file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	error = errno;
+	close(directory);
+	if (fd < 0) {
+		errno = error;
+		return -1;
+	}
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+		close(fd);
+		errno = ENOENT;
+		return -1;
+	}
+	*size = (uint64_t)st.st_size;
+	return fd;
+}
+
+bool folder_delete(struct disk *d, struct str key)
+{
+	struct folder_name name;
+	int directory = open_directory_of(d, key, &name);
+	bool gone;
+
+	if (directory < 0)
+		return errno == ENOENT;
+	gone = unlinkat(directory, name.file, 0) == 0 || errno == ENOENT;
+	close(directory);
+	unlinkat(d->images, name.directory, AT_REMOVEDIR);      /* the job's last picture takes the folder along */
+	return gone;
+}
