@@ -22,26 +22,40 @@
 
 #include "base/mem.h"
 #include "base/metric.h"
-#include "io/packet.h"
+#include "base/packet.h"
 
 enum {
-	ARGS_MAX = 6, BACKOFF_FIRST_MS = 10, BACKOFF_MS = 100, BACKOFF_MAX_MS = 10 * 1000, DYING_MAX = 4, MESSAGES_PER_TURN = 32
+	ARGS_MAX = 6,
+	BACKOFF_FIRST_MS = 10,
+	BACKOFF_MS = 100,
+	BACKOFF_MAX_MS = 10 * 1000,
+	DYING_MAX = 4,
+	MESSAGES_PER_TURN = 32
 };
 
 struct child_process {
 	uv_process_t process;
 	uv_poll_t poll;
-	struct child *owner;            /* NULL once cut */
+	struct child *owner; /* NULL once cut */
 	struct link dying;
 	int sock;
-	unsigned handles;               /* of libuv, not given back yet */
+	unsigned handles; /* of libuv, not given back yet */
 	bool spawned, reaped, closing;
 };
 
 /* All that a helper may know of our environment. */
 static const char *const passed_on[] = {
-	"PATH", "HOME", "LANG", "TMPDIR", "FONTCONFIG_FILE", "FONTCONFIG_PATH", "XDG_CACHE_HOME", "LD_LIBRARY_PATH",
-	"ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS",
+	"PATH",
+	"HOME",
+	"LANG",
+	"TMPDIR",
+	"FONTCONFIG_FILE",
+	"FONTCONFIG_PATH",
+	"XDG_CACHE_HOME",
+	"LD_LIBRARY_PATH",
+	"ASAN_OPTIONS",
+	"UBSAN_OPTIONS",
+	"LSAN_OPTIONS",
 };
 
 static void child_retry(struct child *c);
@@ -98,7 +112,8 @@ static void child_cut(struct child *c)
 
 static void child_lost(struct child *c, const char *why)
 {
-	LOG_WARN(c->log, "helper.lost", KV_CSTR("helper", c->config->name), KV_INT("pid", child_pid(c)), KV_CSTR("why", why));
+	LOG_WARN(c->log, "helper.lost", KV_CSTR("helper", c->config->name), KV_INT("pid", child_pid(c)),
+	         KV_CSTR("why", why));
 	child_cut(c);
 	child_retry(c);
 }
@@ -216,8 +231,12 @@ static int process_spawn(struct child_process *p, struct loop *loop, const struc
 		{ .flags = UV_INHERIT_FD, .data.fd = their_end },
 	};
 	uv_process_options_t options = {
-		.file = config->program, .args = args, .env = environment,
-		.stdio = stdio, .stdio_count = (int)COUNT_OF(stdio), .exit_cb = on_exit,
+		.file = config->program,
+		.args = args,
+		.env = environment,
+		.stdio = stdio,
+		.stdio_count = (int)COUNT_OF(stdio),
+		.exit_cb = on_exit,
 	};
 
 	child_arguments(config, args);

@@ -28,13 +28,13 @@ struct child;
 struct child_process;
 
 struct child_config {
-	const char *name;               /* label of helper_restarts_total: "sync" */
-	const char *program;            /* path */
-	const char *const *args;        /* argv, NULL at the end */
-	unsigned hello_ms;              /* time to say hello */
+	const char *name;        /* label of helper_restarts_total: "sync" */
+	const char *program;     /* path */
+	const char *const *args; /* argv, NULL at the end */
+	unsigned hello_ms;       /* time to say hello */
 	void (*up)(struct child *c);
 	void (*message)(struct child *c, struct str bytes);
-	void (*down)(struct child *c);  /* it is gone: what it was asked will not be answered */
+	void (*down)(struct child *c); /* it is gone: what it was asked will not be answered */
 };
 
 struct child {
@@ -42,11 +42,11 @@ struct child {
 	struct loop *loop;
 	const struct log *log;
 	enum child_state state;
-	unsigned failures;              /* ends in a row without work done */
+	unsigned failures; /* ends in a row without work done */
 	unsigned starts;
-	struct child_process *process;  /* NULL while DOWN */
-	struct link dying;              /* processes that were killed and are not gone yet */
-	struct timer timer;             /* the next start, or the hello */
+	struct child_process *process; /* NULL while DOWN */
+	struct link dying;             /* processes that were killed and are not gone yet */
+	struct timer timer;            /* the next start, or the hello */
 };
 
 /* The config and its texts are borrowed for the child's life. */

@@ -26,23 +26,23 @@ enum { DISK_PIECE = 64 * 1024, DISK_KEY_MAX = 160, DISK_HEAD = 64 };
 
 struct spool_file {
 	struct disk *disk;
-	int fd;                         /* readable and writable; -1 when not open */
-	char path[200];                 /* below the data directory; "" once placed or dropped */
+	int fd;         /* readable and writable; -1 when not open */
+	char path[200]; /* below the data directory; "" once placed or dropped */
 	uint64_t size, reserved;
 	struct sha256 hash;
-	uint8_t digest[SHA256_BYTES];   /* after spool_seal or spool_adopt */
-	uint8_t head[DISK_HEAD];        /* first bytes, for sniffing */
+	uint8_t digest[SHA256_BYTES]; /* after spool_seal or spool_adopt */
+	uint8_t head[DISK_HEAD];      /* first bytes, for sniffing */
 	unsigned head_size;
 	bool sealed;
 };
 
 struct disk_config {
-	const char *data_dir;           /* IMAGO_DATA_DIR; made with mode 0700 */
-	uint64_t spool_bytes_max;       /* 4 GiB */
+	const char *data_dir;     /* IMAGO_DATA_DIR; made with mode 0700 */
+	uint64_t spool_bytes_max; /* 4 GiB */
 	struct sync_pool *sync;
 };
 
-struct disk *disk_new(struct loop *loop, const struct disk_config *config, struct str *why);   /* empties the spool */
+struct disk *disk_new(struct loop *loop, const struct disk_config *config, struct str *why); /* empties the spool */
 /* Placements under way end with CLOSED. All spool files must have been dropped or placed. */
 void disk_free(struct disk **d);
 
@@ -66,7 +66,7 @@ void spool_drop(struct spool_file *f);
 /* Seal, sync, rename to {data_dir}/{key}, sync the directories: when done, it is there for good.
  * The file stays open for reading until spool_drop. After a fault nothing is known to be there. */
 struct folder_place {
-	struct op op;                   /* faults: STORAGE, TIMEOUT, BUSY, CLOSED, INTERNAL (not a key) */
+	struct op op; /* faults: STORAGE, TIMEOUT, BUSY, CLOSED, INTERNAL (not a key) */
 	struct spool_file *file;
 	char key[DISK_KEY_MAX];
 };

@@ -24,13 +24,13 @@
 enum { PATH_ONLY = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC };
 
 struct placing {
-	struct op *op;                  /* the slot */
+	struct op *op; /* the slot */
 	struct disk *disk;
 	struct link link;
 	struct folder_name name;
-	int file, directory;            /* descriptors of our own: the caller may close its at any time */
+	int file, directory; /* descriptors of our own: the caller may close its at any time */
 	unsigned outstanding;
-	struct fault fault;             /* the first one */
+	struct fault fault; /* the first one */
 	struct sync_call file_sync, directory_sync, images_sync;
 };
 
@@ -284,6 +284,6 @@ bool folder_delete(struct disk *d, struct str key)
 		return errno == ENOENT;
 	gone = unlinkat(directory, name.file, 0) == 0 || errno == ENOENT;
 	close(directory);
-	unlinkat(d->images, name.directory, AT_REMOVEDIR);      /* the job's last picture takes the folder along */
+	unlinkat(d->images, name.directory, AT_REMOVEDIR); /* the job's last picture takes the folder along */
 	return gone;
 }

@@ -6,19 +6,19 @@
 #include "base/slab.h"
 #include "io/disk.h"
 
-enum { DISK_BUSY_MAX = 20 * 1000 };     /* placements and adoptions at a time */
+enum { DISK_BUSY_MAX = 20 * 1000 }; /* placements and adoptions at a time */
 
 struct disk {
 	struct loop *loop;
 	struct sync_pool *sync;
-	int data;                       /* {data_dir} */
-	int spool;                      /* {data_dir}/spool/{own}, locked */
-	int images;                     /* {data_dir}/generated_images */
-	char own[40];                   /* "spool/…" */
+	int data;     /* {data_dir} */
+	int spool;    /* {data_dir}/spool/{own}, locked */
+	int images;   /* {data_dir}/generated_images */
+	char own[40]; /* "spool/…" */
 	uint64_t spool_max, spool_bytes;
 	uint64_t last_name;
 	struct slab placings, adoptions;
-	struct link placing, adopting;  /* all that are under way */
+	struct link placing, adopting; /* all that are under way */
 };
 
 /* The reserved bytes of a file become `bytes`. */
@@ -33,7 +33,7 @@ void placing_end_all(struct disk *d);
 struct str errno_text(int error);
 
 struct folder_name {
-	char directory[DISK_KEY_MAX];   /* the job's, below generated_images */
+	char directory[DISK_KEY_MAX]; /* the job's, below generated_images */
 	char file[DISK_KEY_MAX];
 };
 /* False: not a key of ours. */

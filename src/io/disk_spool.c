@@ -16,10 +16,10 @@
 #include "io/disk_priv.h"
 
 struct adopting {
-	struct op *op;                  /* the slot */
+	struct op *op; /* the slot */
 	struct disk *disk;
 	struct link link;
-	struct timer step;              /* 0 ms: the next turn */
+	struct timer step; /* 0 ms: the next turn */
 	uint64_t at, size;
 };
 
@@ -172,7 +172,8 @@ static bool adopting_piece(struct adopting *a, struct spool_file *f, struct faul
 	if (n < 0 && errno == EINTR)
 		return true;
 	if (n <= 0) {
-		*fault = (struct fault){ .code = FAULT_STORAGE, .cause = n ? errno_text(errno) : STR("the file became shorter") };
+		*fault = (struct fault){ .code = FAULT_STORAGE,
+			                 .cause = n ? errno_text(errno) : STR("the file became shorter") };
 		return false;
 	}
 	spool_note(f, piece, (size_t)n);

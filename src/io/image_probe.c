@@ -20,10 +20,21 @@
 
 enum step {
 	SNIFF,
-	PNG_CHUNK, PNG_HEADER, PNG_END,
-	JPEG_MARKER, JPEG_LENGTH, JPEG_FRAME, JPEG_SCAN,
-	WEBP_FIRST, WEBP_LONG, WEBP_CHUNK,
-	GIF_SCREEN, GIF_BLOCK, GIF_LABEL, GIF_FRAME, GIF_SUB
+	PNG_CHUNK,
+	PNG_HEADER,
+	PNG_END,
+	JPEG_MARKER,
+	JPEG_LENGTH,
+	JPEG_FRAME,
+	JPEG_SCAN,
+	WEBP_FIRST,
+	WEBP_LONG,
+	WEBP_CHUNK,
+	GIF_SCREEN,
+	GIF_BLOCK,
+	GIF_LABEL,
+	GIF_FRAME,
+	GIF_SUB
 };
 
 enum { SNIFF_BYTES = 12, PARTS_MAX = 100 * 1000, PNG_EXTRA_MAX = 1000, SCANS_MAX = 200, JPEG_SEGMENTS_MAX = 4000 };
@@ -132,7 +143,7 @@ static void png_header(struct image_probe *p)
 {
 	/* bit depths allowed for the colour types 0, 2, 3, 4, 6 */
 	static const uint8_t depths[7] = { 1 | 2 | 4 | 8 | 16, 0, 8 | 16, 1 | 2 | 4 | 8, 8 | 16, 0, 8 | 16 };
-	const uint8_t *h = p->hold;             /* length, "IHDR", 13 bytes, crc */
+	const uint8_t *h = p->hold; /* length, "IHDR", 13 bytes, crc */
 	uint8_t depth = h[16], colour = h[17];
 
 	if (be32(h) != 13 || memcmp(h + 4, "IHDR", 4) != 0 || be32(h + 21) != crc_of(h + 4, 17)) {
@@ -174,7 +185,7 @@ static void png_chunk(struct image_probe *p)
 
 static void png_end(struct image_probe *p)
 {
-	if (be32(p->hold) == 0xae426082u)       /* the CRC of an empty IEND */
+	if (be32(p->hold) == 0xae426082u) /* the CRC of an empty IEND */
 		whole(p);
 	else
 		broken(p);
@@ -195,7 +206,7 @@ static void jpeg_marker(struct image_probe *p)
 		broken(p);
 		return;
 	}
-	if (marker == 0xff) {                   /* a fill byte: the marker is the next one */
+	if (marker == 0xff) { /* a fill byte: the marker is the next one */
 		p->held = 1;
 		return;
 	}
@@ -213,7 +224,7 @@ static void jpeg_marker(struct image_probe *p)
 	}
 	if (!count_part(p, JPEG_SEGMENTS_MAX))
 		return;
-	p->step = JPEG_LENGTH;                  /* the marker stays in hold[1] */
+	p->step = JPEG_LENGTH; /* the marker stays in hold[1] */
 	p->want = 4;
 }
 
@@ -315,7 +326,7 @@ static void webp_pass(struct image_probe *p, uint64_t at, uint32_t length, unsig
 	}
 	p->skip = padded - read;
 	if (at + padded == p->end)
-		next(p, WEBP_CHUNK, 0);         /* nothing more to read: the end is met after the skip */
+		next(p, WEBP_CHUNK, 0); /* nothing more to read: the end is met after the skip */
 	else
 		next(p, WEBP_CHUNK, 8);
 }
@@ -401,7 +412,7 @@ static void gif_frame(struct image_probe *p)
 		broken(p);
 		return;
 	}
-	p->skip = gif_table_bytes(p->hold[8]) + 1;      /* the colour table and the code size */
+	p->skip = gif_table_bytes(p->hold[8]) + 1; /* the colour table and the code size */
 	p->has_pixels = true;
 	next(p, GIF_SUB, 1);
 }

@@ -21,12 +21,12 @@
 enum image_type { IMAGE_UNKNOWN, IMAGE_PNG, IMAGE_JPEG, IMAGE_WEBP, IMAGE_GIF };
 
 enum image_verdict {
-	IMAGE_MORE,             /* fine so far; the end was not met yet */
+	IMAGE_MORE, /* fine so far; the end was not met yet */
 	IMAGE_WHOLE,
-	IMAGE_NOT_ONE,          /* none of the four types */
-	IMAGE_BROKEN,           /* the structure is wrong */
-	IMAGE_TRUNCATED,        /* ends before its end marker; from image_probe_end only */
-	IMAGE_TOO_BIG           /* more than 40 Mpx, 16,384 a side, or an absurd number of parts */
+	IMAGE_NOT_ONE,   /* none of the four types */
+	IMAGE_BROKEN,    /* the structure is wrong */
+	IMAGE_TRUNCATED, /* ends before its end marker; from image_probe_end only */
+	IMAGE_TOO_BIG    /* more than 40 Mpx, 16,384 a side, or an absurd number of parts */
 };
 
 enum { IMAGE_SIDE_MAX = 16384, IMAGE_PIXELS_MAX = 40 * 1000 * 1000, IMAGE_PROBE_PIECE = 64 * 1024 };
@@ -34,18 +34,18 @@ enum { IMAGE_SIDE_MAX = 16384, IMAGE_PIXELS_MAX = 40 * 1000 * 1000, IMAGE_PROBE_
 struct image_probe {
 	enum image_type type;
 	enum image_verdict verdict;
-	unsigned width, height;         /* 0 until the header was read */
-	uint64_t size;                  /* bytes seen */
-	uint64_t trailing;              /* of these, behind the end marker */
+	unsigned width, height; /* 0 until the header was read */
+	uint64_t size;          /* bytes seen */
+	uint64_t trailing;      /* of these, behind the end marker */
 	/* private */
 	uint8_t step;
 	bool has_pixels, wide;
-	uint8_t held, want;             /* gathered so far, needed for the next step */
+	uint8_t held, want; /* gathered so far, needed for the next step */
 	uint8_t hold[40];
-	uint32_t parts;                 /* chunks, segments, blocks */
+	uint32_t parts; /* chunks, segments, blocks */
 	uint32_t scans;
-	uint64_t skip;                  /* bytes to pass over before the next step */
-	uint64_t end;                   /* WEBP: where RIFF says it ends */
+	uint64_t skip; /* bytes to pass over before the next step */
+	uint64_t end;  /* WEBP: where RIFF says it ends */
 };
 
 void image_probe_init(struct image_probe *p);

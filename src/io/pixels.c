@@ -20,19 +20,19 @@
 #include "base/mem.h"
 #include "base/slab.h"
 #include "io/child.h"
-#include "io/packet.h"
+#include "base/packet.h"
 
 enum { HELLO_MS = 30 * 1000, FAILURES_MAX = 3 };
 
 struct pixels_entry {
-	struct op *op;                  /* the slot */
+	struct op *op; /* the slot */
 	struct link link;
 };
 
 struct worker {
 	struct child child;
 	struct pixels *pool;
-	struct pixels_entry *entry;     /* NULL: idle */
+	struct pixels_entry *entry; /* NULL: idle */
 	struct timer deadline;
 };
 
@@ -234,8 +234,13 @@ struct pixels *pixels_new(struct loop *loop, const struct log *log, const struct
 	p->limits = *config;
 	p->args[0] = "imago: pixels";
 	p->config = (struct child_config){
-		.name = "pixels", .program = config->program, .args = p->args, .hello_ms = HELLO_MS,
-		.up = on_up, .message = on_message, .down = on_down,
+		.name = "pixels",
+		.program = config->program,
+		.args = p->args,
+		.hello_ms = HELLO_MS,
+		.up = on_up,
+		.message = on_message,
+		.down = on_down,
 	};
 	slab_init(&p->entries, sizeof(struct pixels_entry), (size_t)config->queue_max + config->workers);
 	list_init(&p->queue);

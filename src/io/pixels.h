@@ -25,17 +25,17 @@ enum { PIXELS_REQUEST_MAX = 128 * 1024, PIXELS_DETAIL_MAX = 200 };
 
 struct pixels_call {
 	struct op op;
-	int fd;                 /* borrowed until done */
-	struct buf request;     /* filled by the caller before pixels_start */
+	int fd;             /* borrowed until done */
+	struct buf request; /* filled by the caller before pixels_start */
 	struct buf answer;
 	char detail[PIXELS_DETAIL_MAX];
 };
 
 struct pixels_config {
-	const char *program;    /* path of imago-pixels */
-	unsigned workers;       /* 2 */
-	unsigned queue_max;     /* 1,000 */
-	unsigned timeout_ms;    /* 10 s */
+	const char *program; /* path of imago-pixels */
+	unsigned workers;    /* 2 */
+	unsigned queue_max;  /* 1,000 */
+	unsigned timeout_ms; /* 10 s */
 };
 
 /* The config's program is borrowed for the pool's life. */

@@ -22,7 +22,7 @@
 enum { ASKED_MAX = 4, TRIES = 3, HELLO_MS = 10 * 1000 };
 
 struct sync_entry {
-	struct op *op;                  /* the slot */
+	struct op *op; /* the slot */
 	struct link link;
 	uint64_t id;
 	unsigned tries;
@@ -32,7 +32,7 @@ struct sync_helper {
 	struct child child;
 	struct sync_pool *pool;
 	struct link asked;
-	unsigned count;                 /* entries in asked */
+	unsigned count; /* entries in asked */
 	struct timer hang;
 };
 
@@ -68,7 +68,8 @@ static void helper_give_back(struct sync_helper *h)
 		struct sync_entry *e = CONTAINER_OF(h->asked.prev, struct sync_entry, link);
 
 		if (e->tries >= TRIES) {
-			entry_end(p, e, (struct fault){ .code = FAULT_STORAGE, .cause = STR("the sync helpers died of it") });
+			entry_end(p, e,
+			          (struct fault){ .code = FAULT_STORAGE, .cause = STR("the sync helpers died of it") });
 			continue;
 		}
 		list_remove(&e->link);
@@ -183,8 +184,8 @@ static void on_down(struct child *c)
 	pool_dispatch(h->pool);
 }
 
-struct sync_pool *sync_pool_new_from(struct loop *loop, const struct log *log, unsigned helpers,
-                                     const char *program, const char *const *argv)
+struct sync_pool *sync_pool_new_from(struct loop *loop, const struct log *log, unsigned helpers, const char *program,
+                                     const char *const *argv)
 {
 	struct sync_pool *p = mem_new(struct sync_pool);
 
@@ -192,8 +193,13 @@ struct sync_pool *sync_pool_new_from(struct loop *loop, const struct log *log, u
 	p->loop = loop;
 	p->log = log;
 	p->config = (struct child_config){
-		.name = "sync", .program = program, .args = argv, .hello_ms = HELLO_MS,
-		.up = on_up, .message = on_message, .down = on_down,
+		.name = "sync",
+		.program = program,
+		.args = argv,
+		.hello_ms = HELLO_MS,
+		.up = on_up,
+		.message = on_message,
+		.down = on_down,
 	};
 	slab_init(&p->entries, sizeof(struct sync_entry), SYNC_WAITING_MAX);
 	list_init(&p->queue);

@@ -19,14 +19,14 @@ enum { SYNC_WAITING_MAX = 20 * 1000, SYNC_HANG_MS = 10 * 1000, SYNC_DEADLINE_MS 
 
 struct sync_call {
 	struct op op;
-	int fd;                 /* borrowed until done */
+	int fd; /* borrowed until done */
 };
 
 /* The helpers are this very program, started as `--helper sync`. */
 struct sync_pool *sync_pool_new(struct loop *loop, const struct log *log, unsigned helpers);
 /* The same with another program; argv ends with NULL and is borrowed for the pool's life. */
-struct sync_pool *sync_pool_new_from(struct loop *loop, const struct log *log, unsigned helpers,
-                                     const char *program, const char *const *argv);
+struct sync_pool *sync_pool_new_from(struct loop *loop, const struct log *log, unsigned helpers, const char *program,
+                                     const char *const *argv);
 /* What still waits ends with CLOSED. Memory and processes are gone some turns of the loop later. */
 void sync_pool_free(struct sync_pool **p);
 

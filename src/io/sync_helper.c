@@ -5,8 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "io/helper.h"
-#include "io/packet.h"
+#include "base/helper.h"
+#include "base/packet.h"
 #include "io/sync.h"
 #include "io/sync_wire.h"
 

@@ -5,10 +5,10 @@
 #include <stdint.h>
 
 struct sync_request {
-	uint64_t id;            /* the descriptor goes along */
+	uint64_t id; /* the descriptor goes along */
 };
 
 struct sync_answer {
 	uint64_t id;
-	int32_t error;          /* errno, 0: it is on the disk */
+	int32_t error; /* errno, 0: it is on the disk */
 };

@@ -2,7 +2,7 @@
  * One message, at most one descriptor. Descriptors that came in excess are closed at once:
  * what nobody asked for must not pile up.
  */
-#include "io/packet.h"
+#include "base/packet.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -69,9 +69,10 @@ ssize_t packet_receive(int sock, void *bytes, size_t size, int *fd)
 		struct cmsghdr align;
 	} control;
 	struct iovec piece = { .iov_base = bytes, .iov_len = size };
-	struct msghdr message = {
-		.msg_iov = &piece, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof(control.space)
-	};
+	struct msghdr message = { .msg_iov = &piece,
+		                  .msg_iovlen = 1,
+		                  .msg_control = control.space,
+		                  .msg_controllen = sizeof(control.space) };
 	ssize_t n;
 
 	*fd = -1;

@@ -3,9 +3,10 @@
  * still needed while the server drains, so these signals are ignored: a helper ends when the
  * server closes its socket, or with the server.
  */
-#include "io/helper.h"
+#include "base/helper.h"
 
 #include <signal.h>
+#include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
@@ -17,7 +18,7 @@ void helper_settle_in(const char *name)
 	struct rlimit none = { 0, 0 };
 
 	for (unsigned i = 0; i < COUNT_OF(ignored); i++)
-		signal(ignored[i], SIG_IGN);
+		sigaction(ignored[i], &(struct sigaction){ .sa_handler = SIG_IGN }, NULL);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NAME, name);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
