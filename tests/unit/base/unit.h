@@ -25,5 +25,5 @@
 
 static inline void assert_str(struct str got, const char *want)
 {
-	ROW(str_is(got, want), "got \"%.*s\", want \"%s\"", STRF(got), want);
+	ROW(want && str_is(got, want), "got \"%.*s\", want \"%s\"", STRF(got), want ? want : "(nothing)");
 }
