@@ -1,0 +1,254 @@
+/*
+ * pg_pipe - what goes through one connection while it is up.
+ *
+ *   queue --hand_over (end of turn)--> libpq --> socket --> results_read --sync--> answered
+ *
+ * Invariants
+ *  1. Each call is one statement and one sync, so an error stays inside its call, and the syncs
+ *     come back in the order of `sent`.
+ *  2. A result is kept in its slot until the sync behind it is read. A COMMAND_OK without its
+ *     sync is no answer: the commit may still fail.
+ *  3. At most PG_WINDOW calls are in flight, and none is handed over while the socket is full: what
+ *     is in `queue` when a connection breaks was certainly not executed.
+ *  4. PQgetResult is called only when PQisBusy says no: then it does not block.
+ *
+ * libpq 15 writes to the socket at every PQpipelineSync; there is no way to hold that back.
+ */
+#include <stdio.h>
+
+#include "base/metric.h"
+#include "io/pg_priv.h"
+
+enum { RESULTS_A_TURN = 64, NULLS_MAX = 3 };
+
+/* ---- preparing ---- */
+
+bool pg_pipe_prepare(struct pg_conn *c)
+{
+	const struct pg_config *config = &c->pg->config;
+	char set[64];
+
+	c->prepared = 0;
+	c->server_timeout_ms = config->call_timeout_ms;
+	/* By a statement, since poolers refuse it as a start-up option. */
+	snprintf(set, sizeof set, "SET statement_timeout = %u", config->call_timeout_ms);
+	if (!PQsendQueryParams(c->pq, set, 0, NULL, NULL, NULL, NULL, 0))
+		return false;
+	for (unsigned i = 0; i < config->statement_count; i++) {
+		const struct pg_statement *s = &config->statements[i];
+
+		if (!PQsendPrepare(c->pq, s->name, s->text, 0, NULL))
+			return false;
+	}
+	return PQpipelineSync(c->pq) == 1;
+}
+
+static void prepare_failed(struct pg_conn *c, const PGresult *r)
+{
+	const char *name = c->prepared ? c->pg->config.statements[c->prepared - 1].name : "SET";
+	const char *words = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
+	char text[PG_WHY];
+
+	snprintf(text, sizeof text, "statement %s: %s", name, words ? words : PQerrorMessage(c->pq));
+	pg_conn_lost(c, "prepare", text);
+}
+
+/* Reads what is there. True: nothing more to do with c, it went up or was lost. */
+static bool prepare_results(struct pg_conn *c)
+{
+	for (unsigned nulls = 0; nulls < NULLS_MAX && !PQisBusy(c->pq);) {
+		PGresult *r = PQgetResult(c->pq);
+		ExecStatusType status = PQresultStatus(r);
+
+		if (!r) {
+			nulls++;
+			continue;
+		}
+		nulls = 0;
+		if (status == PGRES_COMMAND_OK)
+			c->prepared++;
+		else if (status == PGRES_PIPELINE_SYNC)
+			pg_conn_up(c);
+		else
+			prepare_failed(c, r);
+		PQclear(r);
+		if (status != PGRES_COMMAND_OK)
+			return true;
+	}
+	return false;
+}
+
+/* Write what libpq holds and watch for what comes next. */
+static bool flush(struct pg_conn *c)
+{
+	int left = PQflush(c->pq);
+
+	if (left < 0) {
+		pg_conn_lost(c, "lost", PQerrorMessage(c->pq));
+		return false;
+	}
+	if (c->watch && c->blocked == (left > 0))
+		return true;
+	c->blocked = left > 0;
+	pg_conn_watch(c, UV_READABLE | (c->blocked ? UV_WRITABLE : 0));
+	return c->state == PG_PREPARING || c->state == PG_UP;
+}
+
+void pg_pipe_prepare_io(struct pg_conn *c)
+{
+	bool alive = PQconsumeInput(c->pq) == 1;
+
+	if (prepare_results(c))
+		return;
+	if (!alive)
+		pg_conn_lost(c, "prepare", PQerrorMessage(c->pq));
+	else
+		flush(c);
+}
+
+/* ---- sending ---- */
+
+static bool transmit(struct pg_conn *c, const struct pg_slot *slot)
+{
+	const char *values[PG_PARAMS_MAX];
+	const char *p = slot->params;
+	int ok;
+
+	for (unsigned i = 0; i < slot->count; i++) {
+		values[i] = slot->nulls >> i & 1 ? NULL : p;
+		p += strlen(p) + 1;
+	}
+	if (slot->sql)
+		ok = PQsendQueryParams(c->pq, slot->sql, 0, NULL, NULL, NULL, NULL, 0);
+	else
+		ok = PQsendQueryPrepared(c->pq, c->pg->config.statements[slot->stmt].name, (int)slot->count, values,
+		                         NULL, NULL, 0);
+	return ok && PQpipelineSync(c->pq);
+}
+
+/* The session's statement_timeout follows the calls: a longer deadline needs a longer one. */
+static bool transmit_timeout(struct pg_conn *c, const struct pg_slot *next)
+{
+	unsigned least = c->pg->config.call_timeout_ms;
+	unsigned wanted = next->timeout_ms > least ? next->timeout_ms : least;
+	struct pg_slot *set;
+
+	if (wanted == c->server_timeout_ms)
+		return true;
+	set = pg_slot_set_timeout(c, wanted, next->due_ms);
+	if (!transmit(c, set)) {
+		pg_slot_free(set);
+		return false;
+	}
+	pg_slot_sent(set);
+	c->server_timeout_ms = wanted;
+	return true;
+}
+
+void pg_pipe_hand_over(struct turn_hook *h)
+{
+	struct pg_conn *c = CONTAINER_OF(h, struct pg_conn, flush);
+	struct link *first;
+
+	if (c->state == PG_UP && c->stale && c->sent_count == 0)
+		pg_conn_lost(c, "stale", "statements must be prepared anew");
+	if (c->state != PG_UP || c->stale)
+		return;
+	while (!c->blocked && c->sent_count < PG_WINDOW && (first = list_first(&c->queue))) {
+		struct pg_slot *slot = CONTAINER_OF(first, struct pg_slot, link);
+
+		if (!slot->op) {
+			pg_slot_free(slot);     /* cancelled before it was sent */
+			continue;
+		}
+		if (!transmit_timeout(c, slot) || !transmit(c, slot)) {
+			pg_conn_lost(c, "lost", PQerrorMessage(c->pq));
+			return;
+		}
+		pg_slot_sent(slot);
+		if (!flush(c))
+			return;
+	}
+}
+
+/* ---- reading ---- */
+
+static void result_keep(struct pg_slot *slot, PGresult *r)
+{
+	ExecStatusType had = PQresultStatus(slot->result);
+
+	/* The first error says most. */
+	if (slot->result && had != PGRES_COMMAND_OK && had != PGRES_TUPLES_OK) {
+		PQclear(r);
+		return;
+	}
+	PQclear(slot->result);
+	slot->result = r;
+}
+
+/* At most `limit` answers; what is left waits in libpq's buffer for the next turn. */
+static void results_read(struct pg_conn *c, unsigned limit)
+{
+	unsigned nulls = 0, answered = 0;
+
+	while (c->sent_count > 0 && nulls < NULLS_MAX && !PQisBusy(c->pq)) {
+		struct pg_slot *slot = CONTAINER_OF(list_first(&c->sent), struct pg_slot, link);
+		PGresult *r;
+
+		if (answered == limit) {
+			timer_start(c->pg->loop, &c->more, 0, pg_pipe_read_more);
+			return;
+		}
+		r = PQgetResult(c->pq);
+		if (!r) {
+			nulls++;
+			continue;
+		}
+		nulls = 0;
+		if (PQresultStatus(r) != PGRES_PIPELINE_SYNC) {
+			result_keep(slot, r);
+			continue;
+		}
+		PQclear(r);
+		pg_slot_answered(slot);
+		answered++;
+	}
+}
+
+static void notifications_read(struct pg_conn *c)
+{
+	const struct pg_config *config = &c->pg->config;
+	PGnotify *n;
+
+	while ((n = PQnotifies(c->pq))) {
+		if (config->notified)
+			config->notified(config->user, str_from(n->relname), str_from(n->extra));
+		PQfreemem(n);
+	}
+}
+
+static void read_on(struct pg_conn *c, bool alive)
+{
+	results_read(c, alive ? RESULTS_A_TURN : UINT32_MAX);
+	notifications_read(c);
+	if (!alive) {
+		pg_conn_lost(c, "lost", PQerrorMessage(c->pq));
+		return;
+	}
+	if (c->blocked && !flush(c))
+		return;
+	if (!list_is_empty(&c->queue) || c->stale)
+		loop_at_turn_end(&c->flush);
+}
+
+void pg_pipe_io(struct pg_conn *c)
+{
+	read_on(c, PQconsumeInput(c->pq) == 1);
+}
+
+void pg_pipe_read_more(struct timer *t)
+{
+	struct pg_conn *c = CONTAINER_OF(t, struct pg_conn, more);
+
+	read_on(c, true);
+}
