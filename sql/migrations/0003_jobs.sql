@@ -43,8 +43,10 @@ create table image_generation_jobs (
 	constraint jobs_owner check ((owner is null) = (epoch is null))
 ) with (fillfactor = 75);
 
--- Newest first, a page at a time (read backwards).
-create index jobs_newest on image_generation_jobs (user_id, created_at, id);
+-- Newest first, a page at a time (read backwards). Its condition holds for every row; a list repeats it.
+-- Without one the planner, while the table is small, thinks this index as good as the primary key for a
+-- look-up by (user_id, id), and a session remembers that plan: 60 ms instead of 0.5 for 64 jobs of one user.
+create index jobs_newest on image_generation_jobs (user_id, created_at, id) where created_at > '-infinity';
 create index jobs_live_by_user on image_generation_jobs (user_id, created_at, id) where completed_at is null;
 -- Take-over, deadlines and reaping. '' stands for "nobody", so that one scan finds those as well.
 create index jobs_live_by_owner on image_generation_jobs (coalesce(owner, ''), epoch, deadline_at) where completed_at is null;

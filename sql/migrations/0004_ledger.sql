@@ -4,9 +4,8 @@
 --  L1  each row follows from the one before: balance and held move by exactly its amount, never below 0
 --  L2  users.credits, held and ledger_seq are those of the newest row
 --  L3  a job has at most one hold, one capture, one release; its hold is its price
---  L4  a capture is what the job charged, a release is the rest, and both need the hold:
---      captured + released = held
---  L5  a job is final only together with the rows that close its hold
+--  L4  a capture is what the job charged, a release is the rest; neither comes before the job is final
+--  L5  a job is final only together with the rows that close its hold: captured + released = held
 --
 -- The checks run at the end of each statement, set-wise, on the rows it added. A change of credits
 -- and its ledger rows must therefore be one statement; deferred triggers would allow several, but run
@@ -27,7 +26,8 @@ create table ledger (
 	constraint ledger_job check ((job_id is not null) = (kind in ('hold', 'capture', 'release')))
 );
 
-create unique index ledger_once on ledger (user_id, job_id, kind) where job_id is not null;
+-- job_id first: jobs_closed() looks a job's rows up by it alone, for the reason given at jobs_newest.
+create unique index ledger_once on ledger (job_id, kind, user_id) where job_id is not null;
 
 create function ledger_append_only() returns trigger language plpgsql as $$
 begin
@@ -64,11 +64,9 @@ begin
 	select n.user_id, n.id into wrong
 	from fresh n
 	left join image_generation_jobs j on j.user_id = n.user_id and j.id = n.job_id
-	left join ledger h on h.user_id = n.user_id and h.job_id = n.job_id and h.kind = 'hold'
 	where n.job_id is not null
-		and (j.id is null or h.amount is distinct from j.price
-		     or n.amount is distinct from
-		        case n.kind when 'hold' then j.price when 'capture' then j.charged else j.price - j.charged end)
+		and n.amount is distinct from
+			case n.kind when 'hold' then j.price when 'capture' then j.charged else j.price - j.charged end
 	limit 1;
 	if found then
 		raise exception 'ledger row % of user % does not agree with its job', wrong.id, wrong.user_id
@@ -109,13 +107,10 @@ create trigger users_check after update on users
 
 -- L5. For each row, because `when` is what keeps it away from the many updates that close nothing.
 create function jobs_closed() returns trigger language plpgsql as $$
-declare
-	entries bigint;
 begin
-	select coalesce(sum(amount) filter (where kind = 'hold'), 0) - coalesce(sum(amount) filter (where kind <> 'hold'), 0)
-	into entries from ledger where user_id = new.user_id and job_id = new.id;
-	if entries <> 0 or (new.price > 0 and not exists (
-			select from ledger where user_id = new.user_id and job_id = new.id and kind = 'hold')) then
+	if (select (count(*) filter (where kind = 'hold') = 0 and new.price > 0)
+	           or coalesce(sum(case kind when 'hold' then amount else -amount end), 0) <> 0
+	    from ledger where job_id = new.id and user_id || '' = new.user_id) then
 		raise exception 'job % is final, but its hold is not closed', new.id
 			using errcode = 'check_violation', constraint = 'jobs_closed_in_ledger';
 	end if;

@@ -18,45 +18,41 @@
 --   no_user   unknown or disabled
 --   no_lease  the instance's epoch is over or its time is up: nothing at all is written
 -- What is not ok leaves nothing behind. A job id that exists already fails the statement (23505).
-with input as materialized (
+with input as (
 	select *
 	from unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
 	            $9::text[], $10::text[], $11::int[], $12::int[], $13::int[], $14::int[], $15::text[], $16::bigint[])
 		with ordinality as i (job_id, user_id, price, operation, prompt, params, model, source_model,
 		                      provider_id, generation_type, num_images, parts, images_per_part, deadline_s, first_step,
 		                      estimated_micros, place)
+	order by user_id, place
 ),
 lease as materialized (
 	select $17::text is null
 		or exists (select from instances where id = $17 and epoch = $18::bigint and until >= now()) as held
 ),
-known as materialized (
-	select id from users where id = any ($2::text[]) and disabled_at is null
-),
--- In the order of ids, so that two batches never wait for each other. A row that somebody else has
--- is left out: waiting for it would hold up all the others.
-locked as materialized (
-	select id, credits, held, ledger_seq, event_seq
-	from users
-	where id = any ($2::text[]) and disabled_at is null and (select l.held from lease l)
-	order by id
-	for no key update skip locked
-),
+-- Users are locked in the order of their ids, so that two batches never wait for each other;
+-- a row that somebody else has is left out: waiting for it would hold up all the others.
 judged as materialized (
-	select i.*, l.credits, l.held, l.ledger_seq, l.event_seq,
+	select i.*, u.credits, u.held, u.ledger_seq, u.event_seq,
 		sum(i.price) over w as spent,
 		count(*) filter (where i.price > 0) over w as holds,
 		count(*) over w as events,
 		case
 			when not (select held from lease) then 'no_lease'
-			when l.id is null and k.id is null then 'no_user'
-			when l.id is null then 'locked'
-			when sum(i.price) over w > l.credits then 'poor'
+			when u.id is null then
+				case when exists (select from users k where k.id = i.user_id and k.disabled_at is null)
+					then 'locked' else 'no_user' end
+			when sum(i.price) over w > u.credits then 'poor'
 			else 'ok'
 		end as outcome
 	from input i
-	left join known k on k.id = i.user_id
-	left join locked l on l.id = i.user_id
+	left join lateral (
+		select id, credits, held, ledger_seq, event_seq
+		from users
+		where id = i.user_id and disabled_at is null and (select held from lease)
+		for no key update skip locked
+	) u on true
 	window w as (partition by i.user_id order by i.place)
 ),
 -- Prices are not negative, so the accepted of one user come before the refused: the running
@@ -71,7 +67,6 @@ moved as (
 	from (select user_id, max(spent)::bigint as spent, max(holds) as holds, max(events) as events
 	      from accepted group by user_id) t
 	where u.id = t.user_id
-	returning u.id, u.credits
 ),
 jobs as (
 	insert into image_generation_jobs
@@ -107,9 +102,9 @@ told as (
 		jsonb_build_object('job_id', job_id, 'num_images', num_images, 'price', price)
 	from accepted
 )
-select j.job_id, j.outcome,
-	case when j.outcome = 'ok' then (j.credits - j.spent)::bigint else coalesce(m.credits, j.credits) end as credits,
-	j.price as price_
-from judged j
-left join moved m on m.id = j.user_id
-order by j.place
+select job_id, outcome,
+	(credits - case outcome when 'ok' then spent
+		else coalesce(max(spent) filter (where outcome = 'ok') over (partition by user_id), 0) end)::bigint as credits,
+	price as price_
+from judged
+order by place

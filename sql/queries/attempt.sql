@@ -12,29 +12,31 @@
 -- Not ok, and nothing written for it: the job is not this owner's and epoch's, is final or unknown, or attempt
 -- begin_n exists already and is over or somebody else's. An attempt that has an outcome keeps it. Running it
 -- twice changes nothing more. The job's status follows the part that has come furthest.
-with input as materialized (
+with input as (
 	select *
 	from unnest($1::text[], $2::text[], $3::int[], $4::int[], $5::text[], $6::text[], $7::int[], $8::text[], $9::text[],
 	            $10::text[], $11::bigint[])
 		with ordinality as i (user_id, job_id, part, end_n, end_outcome, end_error, begin_n, provider_id, model, step,
 		                      estimated_micros, place)
+	order by user_id, job_id
 ),
--- In the order of ids, so that two statements never wait for each other.
-locked as materialized (
-	select j.user_id, j.id, j.completed_at, j.owner, j.epoch
-	from image_generation_jobs j
-	where (j.user_id, j.id) in (select user_id, job_id from input)
-	order by j.user_id, j.id
-	for no key update
+-- Jobs are locked in the order of their ids, so that two statements never wait for each other.
+judged as materialized (
+	select i.*, p.part is not null and l.completed_at is null
+			and coalesce(l.owner = $12::text and l.epoch = $13::bigint, false)
+			and (a.n is null or (a.outcome is null and a.owner = $12::text and a.epoch = $13::bigint)) as ok
+	from input i
+	left join lateral (
+		select completed_at, owner, epoch
+		from image_generation_jobs
+		where user_id = i.user_id and id = i.job_id
+		for no key update
+	) l on true
+	left join parts p on p.user_id = i.user_id and p.job_id = i.job_id and p.part = i.part
+	left join attempts a on a.user_id = i.user_id and a.job_id = i.job_id and a.part = i.part and a.n = i.begin_n
 ),
 good as materialized (
-	select i.*
-	from input i
-	join locked l on l.user_id = i.user_id and l.id = i.job_id
-	join parts p on p.user_id = i.user_id and p.job_id = i.job_id and p.part = i.part
-	left join attempts a on a.user_id = i.user_id and a.job_id = i.job_id and a.part = i.part and a.n = i.begin_n
-	where l.completed_at is null and l.owner = $12::text and l.epoch = $13::bigint
-		and (a.n is null or (a.outcome is null and a.owner = $12::text and a.epoch = $13::bigint))
+	select * from judged where ok
 ),
 ended as (
 	update attempts a
@@ -56,22 +58,29 @@ moved as (
 	from good g
 	where p.user_id = g.user_id and p.job_id = g.job_id and p.part = g.part
 ),
-shown as (
-	update image_generation_jobs j
-	set status = coalesce(f.status, j.status), updated_at = now()
+-- All parts of these jobs, each as it is from now on.
+pieces as (
+	select distinct on (user_id, job_id, part) user_id, job_id, step
 	from (
-		select g.user_id, g.job_id,
-			(array['PENDING', 'INITIALIZING', 'GENERATING'])[max(
-				case coalesce(i.step, p.step)
-					when 'ADMIT' then 1 when 'SUBMIT' then 2 when 'FAILED' then null else 3 end)] as status
+		select user_id, job_id, part, step, false as old from good
+		union all
+		select p.user_id, p.job_id, p.part, p.step, true
 		from (select distinct user_id, job_id from good) g
 		join parts p on p.user_id = g.user_id and p.job_id = g.job_id
-		left join good i on i.user_id = p.user_id and i.job_id = p.job_id and i.part = p.part
-		group by g.user_id, g.job_id
+	) both_states
+	order by user_id, job_id, part, old
+),
+shown as (
+	update image_generation_jobs j
+	set status = coalesce((array['PENDING', 'INITIALIZING', 'GENERATING'])[f.furthest], j.status), updated_at = now()
+	from (
+		select user_id, job_id,
+			max(case step when 'ADMIT' then 1 when 'SUBMIT' then 2 when 'FAILED' then null else 3 end) as furthest
+		from pieces
+		group by user_id, job_id
 	) f
 	where j.user_id = f.user_id and j.id = f.job_id
 )
-select i.job_id, i.part, g.job_id is not null as ok
-from input i
-left join good g on g.user_id = i.user_id and g.job_id = i.job_id and g.part = i.part
-order by i.place
+select job_id, part, ok
+from judged
+order by place

@@ -21,66 +21,75 @@
 --   stale    it is not this owner's and epoch's, or there is no such job
 -- What is not ok is left as it was, so running it twice changes nothing more. An attempt keeps the outcome it has;
 -- one still under way that is not listed ends as unknown.
-with input as materialized (
+with input as (
 	select *
 	from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::float8[], $8::bigint[],
 	            $9::text[], $10::text[], $11::text[])
 		with ordinality as i (user_id, job_id, status, charged, error_code, error_message, generation_time, cost_micros,
 		                      provider_id, model, metadata, place)
+	order by user_id, place
 ),
-picture as materialized (
-	select *
-	from unnest($12::text[], $13::int[], $14::text[], $15::text[], $16::text[], $17::text[], $18::bigint[], $19::text[],
-	            $20::int[], $21::int[])
-		with ordinality as p (job_id, n, image_id, object_id, key, sha256, bytes, content_type, width, height, place)
-),
-over as materialized (
-	select *
-	from unnest($22::text[], $23::int[], $24::int[], $25::text[], $26::text[], $27::bigint[], $28::bigint[])
-		as o (job_id, part, n, outcome, error, reported_micros, settled_micros)
-),
-known as materialized (
-	select j.user_id, j.id
-	from input i join image_generation_jobs j on j.user_id = i.user_id and j.id = i.job_id
-),
--- First users, then jobs, each in the order of ids, so that two batches never wait for each other.
-payer as materialized (
-	select id, credits, held, ledger_seq, event_seq
-	from users
-	where id = any ($1::text[])
-	order by id
-	for no key update
-),
-locked as materialized (
-	select j.user_id, j.id, j.status, j.price, j.completed_at, j.owner, j.epoch, j.generation_type
-	from image_generation_jobs j
-	where (j.user_id, j.id) in (select i.user_id, i.job_id from input i join payer u on u.id = i.user_id)
-	order by j.user_id, j.id
-	for no key update
-),
+-- First its user, then the job is locked, users in the order of their ids.
 judged as materialized (
-	select i.*, l.price, l.generation_type, l.status as final_status,
+	select i.*, u.credits, u.held, u.ledger_seq, u.event_seq, l.price, l.generation_type, l.status as final_status,
 		case
-			when k.id is null then 'stale'
-			when l.id is null then 'locked'
+			when l.id is null then
+				case when exists (select from image_generation_jobs k where k.user_id = i.user_id and k.id = i.job_id)
+					then 'locked' else 'stale' end
 			when l.completed_at is not null then 'already'
 			when l.owner = $29::text and l.epoch = $30::bigint then 'ok'
 			else 'stale'
 		end as outcome
 	from input i
-	left join known k on k.user_id = i.user_id and k.id = i.job_id
-	left join locked l on l.user_id = i.user_id and l.id = i.job_id
+	left join lateral (
+		select id, credits, held, ledger_seq, event_seq
+		from users
+		where id = i.user_id
+		for no key update
+	) u on true
+	left join lateral (
+		select id, status, price, completed_at, owner, epoch, generation_type
+		from image_generation_jobs
+		where user_id = u.id and id = i.job_id
+		for no key update
+	) l on true
+),
+-- Which places of the arrays are closed, and what their pictures need to know: pictures and attempts
+-- name their job, and array_position says its place. (A join would compare each with each.)
+closed_places as materialized (
+	select array_agg(outcome = 'ok' order by place) as ok, array_agg(generation_type order by place) as types
+	from judged
+),
+picture as materialized (
+	select p.*, ($1::text[])[p.job_place] as user_id, c.types[p.job_place] as generation_type
+	from (
+		select *, array_position($2::text[], job_id) as job_place
+		from unnest($12::text[], $13::int[], $14::text[], $15::text[], $16::text[], $17::text[], $18::bigint[], $19::text[],
+		            $20::int[], $21::int[])
+			with ordinality as p (job_id, n, image_id, object_id, key, sha256, bytes, content_type, width, height, place)
+	) p, closed_places c
+	where c.ok[p.job_place]
+),
+shelf as materialized (
+	select array_agg(images order by place) as images, array_agg(urls order by place) as urls
+	from (
+		select place, count(key) as images,
+			coalesce(jsonb_agg('/' || key order by n) filter (where key is not null), '[]') as urls
+		from (
+			select place, null as key, null as n from judged
+			union all
+			select job_place, key, n from picture
+		) jobs_and_pictures
+		group by place
+	) counted
 ),
 closing as materialized (
-	select j.*, u.credits, u.held, u.ledger_seq, u.event_seq,
-		j.price - j.charged as returned,
+	select j.*, j.price - j.charged as returned, s.images[j.place] as images, s.urls[j.place] as urls,
 		sum(j.price) over w as closed_price,
 		sum(j.price - j.charged) over w as closed_returned,
 		sum((j.charged > 0)::int + (j.charged < j.price)::int) over w as entries,
-		count(*) over w as events,
-		(select count(*) from picture p where p.job_id = j.job_id) as images
-	from judged j
-	join payer u on u.id = j.user_id
+		count(*) over w as events
+	from judged j, shelf s
 	where j.outcome = 'ok'
 	window w as (partition by j.user_id order by j.place)
 ),
@@ -88,11 +97,10 @@ moved as (
 	update users u
 	set credits = u.credits + t.returned, held = u.held - t.price,
 		ledger_seq = u.ledger_seq + t.entries, event_seq = u.event_seq + t.events
-	from (select user_id, sum(returned)::bigint as returned, sum(price)::bigint as price,
+	from (select user_id, max(closed_returned)::bigint as returned, max(closed_price)::bigint as price,
 	             max(entries) as entries, max(events) as events
 	      from closing group by user_id) t
 	where u.id = t.user_id
-	returning u.id, u.credits
 ),
 closed as (
 	update image_generation_jobs j
@@ -100,8 +108,7 @@ closed as (
 		generation_time = c.generation_time, cost_micros = coalesce(c.cost_micros, 0),
 		provider_id = coalesce(c.provider_id, j.provider_id), model = coalesce(c.model, j.model),
 		metadata = coalesce(c.metadata::jsonb, j.metadata), images_stored = c.images,
-		result_urls = case when c.status = 'COMPLETED' then coalesce((
-			select jsonb_agg('/' || p.key order by p.n) from picture p where p.job_id = c.job_id), '[]') end,
+		result_urls = case when c.status = 'COMPLETED' then c.urls end,
 		completed_at = now(), updated_at = now()
 	from closing c
 	where j.user_id = c.user_id and j.id = c.job_id
@@ -119,14 +126,14 @@ entries as (
 ),
 stored as (
 	insert into objects (user_id, id, key, sha256, bytes, content_type, width, height)
-	select c.user_id, p.object_id, p.key, decode(p.sha256, 'hex'), p.bytes, p.content_type, p.width, p.height
-	from picture p join closing c on c.job_id = p.job_id
+	select user_id, object_id, key, decode(sha256, 'hex'), bytes, content_type, width, height
+	from picture
 ),
 shown as (
 	insert into images (user_id, id, job_id, n, object_id, generation_type, created_at)
-	select c.user_id, p.image_id, p.job_id, p.n, p.object_id, c.generation_type,
-		now() - p.place * interval '1 microsecond'      -- newest first, and the first of a job before its second
-	from picture p join closing c on c.job_id = p.job_id
+	select user_id, image_id, job_id, n, object_id, generation_type,
+		now() - place * interval '1 microsecond'        -- newest first, and the first of a job before its second
+	from picture
 ),
 ended as (
 	update attempts a
@@ -135,11 +142,20 @@ ended as (
 		reported_micros = coalesce(t.reported_micros, a.reported_micros),
 		settled_micros = coalesce(t.settled_micros, a.settled_micros)
 	from (
-		select b.user_id, b.job_id, b.part, b.n, o.outcome, o.error, o.reported_micros, o.settled_micros
-		from closing c
-		join attempts b on b.user_id = c.user_id and b.job_id = c.job_id
-		left join over o on o.job_id = b.job_id and o.part = b.part and o.n = b.n
-		where b.outcome is null or o.n is not null
+		select user_id, job_id, part, n, max(outcome) as outcome, max(error) as error,
+			max(reported_micros) as reported_micros, max(settled_micros) as settled_micros
+		from (
+			select ($1::text[])[array_position($2::text[], o.job_id)] as user_id, o.*
+			from unnest($22::text[], $23::int[], $24::int[], $25::text[], $26::text[], $27::bigint[], $28::bigint[])
+				as o (job_id, part, n, outcome, error, reported_micros, settled_micros), closed_places c
+			where c.ok[array_position($2::text[], o.job_id)]
+			union all
+			select b.user_id, b.job_id, b.part, b.n, null, null, null, null
+			from closing c
+			join attempts b on b.user_id = c.user_id and b.job_id = c.job_id
+			where b.outcome is null
+		) listed_and_left
+		group by user_id, job_id, part, n
 	) t
 	where a.user_id = t.user_id and a.job_id = t.job_id and a.part = t.part and a.n = t.n
 ),
@@ -156,9 +172,8 @@ told as (
 		jsonb_build_object('job_id', job_id, 'status', status, 'images', images, 'charged', charged)
 	from closing
 )
-select j.job_id, j.outcome, coalesce(m.credits, u.credits) as credits,
-	case j.outcome when 'ok' then j.status when 'already' then j.final_status end as final_status
-from judged j
-left join payer u on u.id = j.user_id
-left join moved m on m.id = j.user_id
-order by j.place
+select job_id, outcome,
+	(credits + coalesce(sum(price - charged) filter (where outcome = 'ok') over (partition by user_id), 0))::bigint as credits,
+	case outcome when 'ok' then status when 'already' then final_status end as final_status
+from judged
+order by place
