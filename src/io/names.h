@@ -29,3 +29,8 @@ void names_free(struct names **n);
 void names_resolve(struct names *n, struct names_call *call, struct str host);
 /* What is in the cache right now; false: names_resolve has to be asked. */
 bool names_cached(struct names *n, struct str host, struct names_call *out);
+/* Nobody answered at this address: the next calls get it last. */
+void names_failed(struct names *n, struct str host, const char *address);
+
+/* for tests: another file than /etc/hosts; the path must live as long as n */
+void names_hosts_file(struct names *n, const char *path);

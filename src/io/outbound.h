@@ -48,9 +48,10 @@ struct outbound_call {
 	unsigned header_count;
 	struct buf body;
 	bool sent;                          /* a byte of the request may have left */
-	uint64_t received;
+	uint64_t received;                  /* bytes of the answer's body */
 	struct arena arena;                 /* of this call; also used by imago_ drivers as memory */
 	/* private */
+	void (*done)(struct op *op);
 	struct outbound_transfer *transfer;
 };
 
@@ -62,14 +63,19 @@ struct outbound_config {
 	unsigned queued_max;                /* calls waiting for a place: 20,000; above: BUSY */
 };
 
+/* NULL: allow_hosts cannot be understood (logged). Calls must be cleared before outbound_free or have ended. */
 struct outbound *outbound_new(struct loop *loop, const struct log *log, const struct outbound_config *config);
 void outbound_free(struct outbound **o);
-/* Loads the CA store of both multis: 20 ms that would otherwise hit the first caller. */
+/* Loads the CA store of both multis: 20 ms each that would otherwise hit the first caller.
+ * Before the first call; no network but loopback. */
 void outbound_warm(struct outbound *o);
 
 void outbound_call_init(struct outbound_call *call, struct loop *loop, void (*done)(struct op *op));
+/* Ends a running call without a completion. After op_forget the call must stay until it was cleared. */
 void outbound_call_clear(struct outbound_call *call);
+/* The arena is left as it is: the request may have been built in it. */
 void outbound_start(struct outbound *o, struct outbound_call *call);
+/* No data after this until outbound_resume; what was on its way (32 KiB) is held. The time goes on. */
 void outbound_pause(struct outbound_call *call);
 void outbound_resume(struct outbound_call *call);
 struct imago_reply outbound_reply(const struct outbound_call *call);
