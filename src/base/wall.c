@@ -40,7 +40,7 @@ static int64_t floor_div(int64_t a, int64_t b)
 static struct civil civil_of(int64_t us)
 {
 	int64_t s = floor_div(us, second_us);
-	struct civil c = { .micros = (unsigned)(us - s * second_us) };
+	struct civil c = { .micros = (unsigned)((us % second_us + second_us) % second_us) };
 	int64_t days, era, of_era, year, of_year, month, second;
 
 	if (s < first_s || s > last_s) {

@@ -226,7 +226,7 @@ static void keeps_lines_whole(void **state)
 	rest = (struct str){ all, n };
 	while (rest.n) {
 		struct str line = str_cut(&rest, '\n');
-		int64_t i;
+		int64_t i = -1;
 
 		ROW(line.n > 22 && str_to_i64(str_skip(line, 22), &i) && i > last, "line %.*s", STRF(line));
 		last = i;
@@ -273,7 +273,7 @@ static void last_words(void)
 {
 	LOG_INFO(NULL, "from.hook");
 	log_flush();
-	CHECK(!"a second failure");
+	CHECK(2 == 3);
 }
 
 /* In a child: the line that waited, the place, the hook; a CHECK that fails in the hook ends it. */
