@@ -113,11 +113,10 @@ static void escape(struct buf *out, char c)
 	}
 }
 
-static void quoted(struct buf *out, struct str s)
+static void escaped(struct buf *out, struct str s)
 {
 	size_t from = 0, i;
 
-	buf_byte(out, '"');
 	while ((i = skip_simple(s, from)) < s.n) {
 		size_t n = str_utf8_length(s.p + i, s.n - i);
 
@@ -136,15 +135,41 @@ static void quoted(struct buf *out, struct str s)
 	}
 	if (from < s.n)
 		buf_put(out, s.p + from, s.n - from);
-	buf_byte(out, '"');
+}
+
+/* The text in quotes, with the comma in front and the colon after a key: most texts need
+ * no escape, and take one look at the room and one copy. */
+static void quoted(struct json_writer *w, struct str s, bool is_key)
+{
+	size_t n = s.n + 2 + w->comma + is_key;
+	char *to;
+
+	if (skip_simple(s, 0) < s.n) {
+		begin(w);
+		buf_byte(w->out, '"');
+		escaped(w->out, s);
+		buf_put(w->out, "\":", is_key ? 2 : 1);
+		w->comma = !is_key;
+		return;
+	}
+	to = buf_room(w->out, n);
+	if (to) {
+		if (w->comma)
+			*to++ = ',';
+		*to++ = '"';
+		if (s.n)
+			memcpy(to, s.p, s.n);
+		to[s.n] = '"';
+		if (is_key)
+			to[s.n + 1] = ':';
+		buf_added(w->out, n);
+	}
+	w->comma = !is_key;
 }
 
 void jw_key_str(struct json_writer *w, struct str key)
 {
-	begin(w);
-	quoted(w->out, key);
-	buf_byte(w->out, ':');
-	w->comma = false;
+	quoted(w, key, true);
 }
 
 void jw_key(struct json_writer *w, const char *key)
@@ -154,8 +179,7 @@ void jw_key(struct json_writer *w, const char *key)
 
 void jw_str(struct json_writer *w, struct str s)
 {
-	begin(w);
-	quoted(w->out, s);
+	quoted(w, s, false);
 }
 
 void jw_cstr(struct json_writer *w, const char *s)
@@ -175,7 +199,7 @@ void jw_int(struct json_writer *w, int64_t v)
 void jw_bool(struct json_writer *w, bool v)
 {
 	begin(w);
-	buf_str(w->out, v ? STR("true") : STR("false"));
+	buf_put(w->out, v ? "true" : "false", v ? 4 : 5);
 }
 
 void jw_null(struct json_writer *w)
