@@ -241,7 +241,7 @@ static unsigned backoff_ms(const struct pg_conn *c)
 		ms = BACKOFF_MAX_MS;
 	random_bytes(&random, sizeof random);
 	/* Up to a quarter less, so that 2 s stays the longest; a little more where there is no wait. */
-	return ms ? ms - ms / 4 * random / UINT16_MAX : random % 10;
+	return ms ? ms - ms / 4 * random / 65536u : random % 10u;
 }
 
 static void log_down(struct pg_conn *c, bool was_up)

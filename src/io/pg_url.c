@@ -52,6 +52,13 @@ static char *copy_to(char **room, const char *text)
 	return at;
 }
 
+static bool is_port(const char *text)
+{
+	uint64_t n;
+
+	return text[0] == '\0' || (str_to_u64(str_from(text), &n) && n > 0 && n < 65536);
+}
+
 /* As libpq matches them up: as many as there are addresses or else hosts; one port serves all. */
 static bool targets_parse(struct pg_url *u, const char *host, const char *address, const char *port)
 {
@@ -73,6 +80,8 @@ static bool targets_parse(struct pg_url *u, const char *host, const char *addres
 		t->host = hosts[i] ? hosts[i] : "";
 		t->address = addresses[i] && addresses[i][0] ? addresses[i] : NULL;
 		t->port = port_count == 1 ? ports[0] : ports[i] ? ports[i] : "";
+		if (!is_port(t->port))
+			return false;
 	}
 	return true;
 }
