@@ -30,12 +30,9 @@ static bool has_alias(const struct catalog_row *row, struct str model)
 static bool matches(const struct catalog_row *row, struct str model, unsigned round)
 {
 	switch (round) {
-	case 0:
-		return str_eq_nocase(row->name, model);
-	case 1:
-		return has_alias(row, model);
-	default:
-		return str_eq_nocase(row->upstream, model);
+	case 0: return str_eq_nocase(row->name, model);
+	case 1: return has_alias(row, model);
+	default: return str_eq_nocase(row->upstream, model);
 	}
 }
 

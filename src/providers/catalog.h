@@ -47,41 +47,41 @@ enum { CATALOG_ROWS_MAX = 1000, CATALOG_DEADLINE_S = 300 };
 enum generation_type { GENERATION_AVATAR, GENERATION_IMAGEN4, GENERATION_VIDEO, GENERATION_TYPES };
 
 struct catalog_ratio {
-	struct str text;                /* "16:9" */
-	unsigned width, height;         /* 16, 9 */
+	struct str text;        /* "16:9" */
+	unsigned width, height; /* 16, 9 */
 };
 
 struct catalog_row {
 	struct str name;
 	const struct str *aliases;
 	unsigned alias_count;
-	struct str provider;            /* a driver's type */
+	struct str provider; /* a driver's type */
 	struct str upstream;
 	enum generation_type generation_type;
-	unsigned operations;            /* bits 1 << IMAGO_TEXT_TO_IMAGE ... */
+	unsigned operations; /* bits 1 << IMAGO_TEXT_TO_IMAGE ... */
 	bool is_default;
-	int64_t credits;                /* one picture */
-	int64_t cost_micros;            /* one picture, or one megapixel of it */
+	int64_t credits;     /* one picture */
+	int64_t cost_micros; /* one picture, or one megapixel of it */
 	bool cost_is_per_megapixel;
 	unsigned deadline_s;
 	const struct catalog_ratio *ratios;
-	unsigned ratio_count;           /* 0: any size */
-	unsigned formats;               /* bits 1 << IMAGO_PNG ...; 0: not ours to choose */
-	unsigned max_images;            /* in one call */
-	struct str params;              /* JSON object, for imago_task.params */
-	struct str retired;             /* "2026-08-17"; empty: it is there */
-	struct str replacement;         /* name of a row; empty: none */
+	unsigned ratio_count;   /* 0: any size */
+	unsigned formats;       /* bits 1 << IMAGO_PNG ...; 0: not ours to choose */
+	unsigned max_images;    /* in one call */
+	struct str params;      /* JSON object, for imago_task.params */
+	struct str retired;     /* "2026-08-17"; empty: it is there */
+	struct str replacement; /* name of a row; empty: none */
 	struct str note;
 };
 
 struct catalog {
 	const struct catalog_row *rows;
 	size_t count;
-	struct catalog_store *store;    /* private */
+	struct catalog_store *store; /* private */
 };
 
 struct catalog_error {
-	size_t row;                     /* from 1; 0: the file as a whole */
+	size_t row; /* from 1; 0: the file as a whole */
 	char text[240];
 };
 
@@ -109,5 +109,5 @@ int64_t catalog_price(const struct catalog_row *row, unsigned images);
 /* What the provider will probably take for them, micro-USD. */
 int64_t catalog_cost_micros(const struct catalog_row *row, unsigned images, unsigned width, unsigned height);
 
-const char *generation_type_name(enum generation_type t);      /* "imagen4" */
+const char *generation_type_name(enum generation_type t); /* "imagen4" */
 bool generation_type_from(struct str name, enum generation_type *out);

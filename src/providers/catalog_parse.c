@@ -39,8 +39,8 @@ struct reader {
 };
 
 static const char *const row_members[] = {
-	"name", "aliases", "provider", "upstream", "generation_type", "operations", "default", "credits",
-	"cost_micros", "cost_per", "deadline_s", "retired", "replacement", "note", "params", NULL,
+	"name",        "aliases",  "provider",   "upstream", "generation_type", "operations", "default", "credits",
+	"cost_micros", "cost_per", "deadline_s", "retired",  "replacement",     "note",       "params",  NULL,
 };
 static const char *const file_members[] = { "models", NULL };
 

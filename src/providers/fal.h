@@ -40,8 +40,8 @@ bool fal_request_id_is_valid(struct str id);
 bool fal_handle_read(struct str text, struct fal_handle *out);
 
 struct fal_input {
-	struct str body;                /* JSON */
-	int64_t max_queue_length;       /* -1: no limit asked for */
+	struct str body;          /* JSON */
+	int64_t max_queue_length; /* -1: no limit asked for */
 };
 /* False: *out says why the task cannot be expressed. */
 bool fal_input_build(const struct imago_task *task, struct imago_memory *memory, struct fal_input *input,
@@ -51,8 +51,12 @@ bool fal_input_build(const struct imago_task *task, struct imago_memory *memory,
 void fal_read_error(enum fal_stage stage, const struct imago_reply *reply, struct imago_memory *memory,
                     struct imago_outcome *out);
 
-void fal_parse_submit(const struct imago_task *, const struct imago_reply *, struct imago_memory *, struct imago_outcome *);
-void fal_parse_poll(const struct imago_task *, const struct imago_reply *, struct imago_memory *, struct imago_outcome *);
-void fal_parse_result(const struct imago_task *, const struct imago_reply *, struct imago_memory *, struct imago_outcome *);
-void fal_parse_cancel(const struct imago_task *, const struct imago_reply *, struct imago_memory *, struct imago_outcome *);
+void fal_parse_submit(const struct imago_task *, const struct imago_reply *, struct imago_memory *,
+                      struct imago_outcome *);
+void fal_parse_poll(const struct imago_task *, const struct imago_reply *, struct imago_memory *,
+                    struct imago_outcome *);
+void fal_parse_result(const struct imago_task *, const struct imago_reply *, struct imago_memory *,
+                      struct imago_outcome *);
+void fal_parse_cancel(const struct imago_task *, const struct imago_reply *, struct imago_memory *,
+                      struct imago_outcome *);
 void fal_parse_check(const struct imago_reply *, struct imago_memory *, struct imago_outcome *);

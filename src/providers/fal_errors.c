@@ -28,9 +28,9 @@ enum { MESSAGE_MAX = 600 };
 
 struct fal_error {
 	int status;
-	struct str type;        /* a model error's or a platform error's; empty: not said */
+	struct str type; /* a model error's or a platform error's; empty: not said */
 	struct str message;
-	bool is_fals_own;       /* the body or a header has the form of fal's errors */
+	bool is_fals_own; /* the body or a header has the form of fal's errors */
 };
 
 static const struct error_row {
@@ -108,17 +108,10 @@ static struct fal_error read_error(const struct imago_reply *reply, struct imago
 static bool is_refused_at_the_door(int status, const struct fal_error *e, enum imago_failure *failure)
 {
 	switch (status) {
-	case 401:
-		*failure = IMAGO_CREDENTIALS;
-		return true;
-	case 402:
-		*failure = IMAGO_NO_CREDITS;
-		return true;
-	case 403:
-		*failure = contains(e->message, "balance") ? IMAGO_NO_CREDITS : IMAGO_CREDENTIALS;
-		return true;
-	default:
-		return false;
+	case 401: *failure = IMAGO_CREDENTIALS; return true;
+	case 402: *failure = IMAGO_NO_CREDITS; return true;
+	case 403: *failure = contains(e->message, "balance") ? IMAGO_NO_CREDITS : IMAGO_CREDENTIALS; return true;
+	default: return false;
 	}
 }
 
@@ -141,14 +134,14 @@ static enum imago_failure at_submit(const struct fal_error *e, const struct imag
 	if (row && e->status >= 400)
 		return row->at_submit;
 	switch (e->status) {
-	case 404: case 410:
-		return IMAGO_GONE;
-	case 408: case 409: case 425: case 499:
-		return IMAGO_UNKNOWN;
-	case 503:
-		return was_said_by_the_gateway_itself(e, reply) ? IMAGO_OVERLOADED : IMAGO_UNKNOWN;
-	default:
-		return e->status >= 400 && e->status < 500 ? IMAGO_BAD_INPUT : IMAGO_UNKNOWN;
+	case 404:
+	case 410: return IMAGO_GONE;
+	case 408:
+	case 409:
+	case 425:
+	case 499: return IMAGO_UNKNOWN;
+	case 503: return was_said_by_the_gateway_itself(e, reply) ? IMAGO_OVERLOADED : IMAGO_UNKNOWN;
+	default: return e->status >= 400 && e->status < 500 ? IMAGO_BAD_INPUT : IMAGO_UNKNOWN;
 	}
 }
 

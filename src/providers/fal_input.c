@@ -19,11 +19,12 @@ static const char *const format_names[IMAGO_FORMATS] = {
 };
 
 static const char *const known_params[] = {
-	"max_images", "aspect_ratios", "formats", "size", "size_step", "size_max", "resolutions", "seed",
-	"negative_prompt", "max_queue_length", "unit_micros", "extra",
+	"max_images", "aspect_ratios",   "formats",          "size",        "size_step", "size_max", "resolutions",
+	"seed",       "negative_prompt", "max_queue_length", "unit_micros", "extra",
 };
 
 /* The sizes that fal has names for. */
+/* clang-format off */
 static const struct preset {
 	const char *name;
 	unsigned width, height;
@@ -32,6 +33,7 @@ static const struct preset {
 	{ "portrait_4_3", 768, 1024 },    { "portrait_16_9", 576, 1024 },
 	{ "landscape_4_3", 1024, 768 },   { "landscape_16_9", 1024, 576 },
 };
+/* clang-format on */
 
 struct builder {
 	const struct imago_task *task;
@@ -64,7 +66,8 @@ static bool params_are_known(struct builder *b)
 			known = str_is(key, known_params[k]);
 		if (!known) {
 			outcome_fail(b->out, IMAGO_BAD_INPUT,
-			             imago_printf(b->memory, "the model's params have a member that fal does not know: %.*s",
+			             imago_printf(b->memory,
+			                          "the model's params have a member that fal does not know: %.*s",
 			                          STRF(key)));
 			return false;
 		}

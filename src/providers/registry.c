@@ -141,8 +141,13 @@ static bool check_row(const struct catalog_row *row, struct arena *a, struct str
 		.row = row,
 		.driver = registry_find(row->provider),
 		.memory = (struct imago_memory *)(void *)a,
-		.task = { .job_id = STR("img_trial"), .part = 1, .model = row->upstream, .params = row->params,
-		          .prompt = STR("trial"), .num_images = row->max_images, .quality = STR("high") },
+		.task = { .job_id = STR("img_trial"),
+		          .part = 1,
+		          .model = row->upstream,
+		          .params = row->params,
+		          .prompt = STR("trial"),
+		          .num_images = row->max_images,
+		          .quality = STR("high") },
 	};
 
 	if (!t.driver) {
