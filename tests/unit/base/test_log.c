@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -208,8 +209,12 @@ static void keeps_lines_whole(void **state)
 	capture();
 	log_configure(LOG_LEVEL_INFO, false);
 	(void)alarm(20);
-	for (unsigned i = 0; i < 5000; i++)
+	for (unsigned i = 0; i < 5000; i++) {
 		LOG_INFO(NULL, "flood", KV_INT("i", i));
+		/* so that the pipe is once nearly full when more waits than it has room for */
+		if (i == 100)
+			log_flush();
+	}
 	for (;;) {
 		struct str piece;
 
@@ -252,6 +257,40 @@ static void survives_a_lost_reader(void **state)
 	log_flush();
 	(void)restore(NULL);
 	assert_int_equal(log_dropped() - before, 3);
+}
+
+/* A disk that takes half a line and then no more: the next line begins on a line of its own. */
+static void starts_anew_after_a_torn_line(void **state)
+{
+	struct rlimit before, tight;
+	uint64_t dropped = log_dropped();
+	FILE *disk = tmpfile();
+	struct str text;
+
+	(void)state;
+	assert_non_null(disk);
+	(void)signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	tight = (struct rlimit){ .rlim_cur = 20, .rlim_max = before.rlim_max };
+	capture();
+	assert_int_equal(dup2(fileno(disk), STDERR_FILENO), STDERR_FILENO);
+	log_configure(LOG_LEVEL_INFO, false);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
+	LOG_INFO(NULL, "a.line.of.more.than.twenty.bytes");
+	log_flush();
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	LOG_INFO(NULL, "after");
+	LOG_INFO(NULL, "last");
+	log_flush();
+	(void)restore(NULL);
+	rewind(disk);
+	text = (struct str){ seen, fread(seen, 1, sizeof(seen), disk) };
+	(void)fclose(disk);
+	assert_int_equal(log_dropped() - dropped, 1);
+	assert_int_equal(str_cut(&text, '\n').n, 20);
+	assert_str(str_skip(str_cut(&text, '\n'), 8), " INFO after");
+	assert_str(str_skip(str_cut(&text, '\n'), 8), " INFO last");
+	assert_int_equal(text.n, 0);
 }
 
 static void errors_are_written_at_once(void **state)
@@ -338,6 +377,7 @@ int main(void)
 		cmocka_unit_test_teardown(keeps_lines_whole, restore),
 		cmocka_unit_test_teardown(never_waits_for_a_reader, restore),
 		cmocka_unit_test_teardown(survives_a_lost_reader, restore),
+		cmocka_unit_test_teardown(starts_anew_after_a_torn_line, restore),
 		cmocka_unit_test_teardown(errors_are_written_at_once, restore),
 		cmocka_unit_test_teardown(failed_check_reports, restore),
 		cmocka_unit_test_teardown(too_many_headers_is_our_bug, restore),
