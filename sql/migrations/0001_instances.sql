@@ -4,7 +4,7 @@
 -- renewed for each instance, not one for each job: ten thousand jobs would cost megabytes of log a beat.
 
 create table instances (
-	id         text        primary key check (length(id) between 1 and 100),
+	id         text collate "C" primary key check (length(id) between 1 and 100),
 	epoch      bigint      not null check (epoch >= 1),     -- grows at each start: what an earlier life still sends is refused
 	until      timestamptz not null,
 	started_at timestamptz not null default now(),

@@ -4,8 +4,8 @@
 -- and a status that changes while a job runs then touches no index (a heap-only update).
 
 create table image_generation_jobs (
-	user_id         text        not null references users,
-	id              text        not null check (length(id) between 1 and 64),
+	user_id         text collate "C" not null references users,
+	id              text collate "C" not null check (length(id) between 1 and 64),
 	status          text        not null default 'PENDING'
 		check (status in ('PENDING', 'INITIALIZING', 'GENERATING', 'SAVING', 'COMPLETED', 'FAILED', 'CANCELLED')),
 	generation_type varchar(50) not null default 'avatar' check (generation_type in ('avatar', 'imagen4', 'video')),
@@ -26,7 +26,7 @@ create table image_generation_jobs (
 	error_code      text,
 	error_message   text,
 	metadata        jsonb,
-	owner           text,                                           -- instance that works on it; null: nobody yet
+	owner           text collate "C",                                           -- instance that works on it; null: nobody yet
 	epoch           bigint,
 	cancel_requested_at timestamptz,
 	deadline_at     timestamptz not null,
@@ -55,8 +55,8 @@ create index jobs_cancel_wishes on image_generation_jobs (owner) where completed
 create index jobs_by_day on image_generation_jobs using brin (created_at) with (pages_per_range = 32, autosummarize = on);
 
 create table parts (
-	user_id             text        not null,
-	job_id              text        not null,
+	user_id             text collate "C" not null,
+	job_id              text collate "C" not null,
 	part                int         not null check (part >= 1),
 	images              int         not null check (images >= 0),
 	step                text        not null default 'ADMIT'
@@ -72,13 +72,13 @@ create table parts (
 ) with (fillfactor = 75);
 
 create table attempts (
-	user_id          text        not null,
-	job_id           text        not null,
+	user_id          text collate "C" not null,
+	job_id           text collate "C" not null,
 	part             int         not null,
 	n                int         not null check (n >= 1),
 	provider_id      text        not null,
 	model            text        not null,
-	owner            text,
+	owner            text collate "C",
 	epoch            bigint,
 	outcome          text                                           -- null: under way
 		check (outcome in ('ok', 'not_sent', 'refused', 'bad_input', 'credentials', 'provider_credits',
@@ -90,7 +90,6 @@ create table attempts (
 	reported_micros  bigint      check (reported_micros >= 0),      -- what the provider said
 	settled_micros   bigint      check (settled_micros >= 0),       -- what the job's cost counts
 	primary key (user_id, job_id, part, n),
-	foreign key (user_id, job_id, part) references parts,
 	constraint attempts_ended check ((outcome is null) = (ended_at is null))
 ) with (fillfactor = 75);
 

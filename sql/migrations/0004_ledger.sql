@@ -12,13 +12,13 @@
 -- once for each row.
 
 create table ledger (
-	user_id    text        not null references users,
+	user_id    text collate "C" not null,                                -- ledger_check() sees that there is one
 	id         bigint      not null check (id >= 1),
 	kind       text        not null check (kind in ('topup', 'adjust', 'hold', 'capture', 'release')),
 	amount     bigint      not null,
 	balance    bigint      not null check (balance >= 0),           -- free credits after it
 	held       bigint      not null check (held >= 0),              -- credits set aside after it
-	job_id     text,
+	job_id     text collate "C",
 	reason     text,
 	created_at timestamptz not null default now(),
 	primary key (user_id, id),
@@ -45,32 +45,32 @@ create function ledger_check() returns trigger language plpgsql
 declare
 	wrong record;
 begin
-	select n.user_id, n.id into wrong
-	from fresh n
-	left join ledger p on p.user_id = n.user_id and p.id = n.id - 1
-	left join users u on u.id = n.user_id
-	where (p.id is null and n.id > 1)
-		or n.id > coalesce(u.ledger_seq, 0)
-		or n.balance - coalesce(p.balance, 0) <>
-			case n.kind when 'hold' then -n.amount when 'capture' then 0 else n.amount end
-		or n.held - coalesce(p.held, 0) <>
-			case n.kind when 'hold' then n.amount when 'capture' then -n.amount when 'release' then -n.amount else 0 end
+	select * into wrong
+	from (
+		select n.user_id, n.id,
+			(p.id is null and n.id > 1)
+				or n.id > coalesce(u.ledger_seq, 0)
+				or n.balance - coalesce(p.balance, 0) <>
+					case n.kind when 'hold' then -n.amount when 'capture' then 0 else n.amount end
+				or n.held - coalesce(p.held, 0) <>
+					case n.kind when 'hold' then n.amount when 'capture' then -n.amount when 'release' then -n.amount else 0 end
+				as breaks_chain,
+			n.job_id is not null
+				and n.amount is distinct from
+					case n.kind when 'hold' then j.price when 'capture' then j.charged else j.price - j.charged end
+				as breaks_job
+		from fresh n
+		left join ledger p on p.user_id = n.user_id and p.id = n.id - 1
+		left join users u on u.id = n.user_id
+		left join image_generation_jobs j on j.user_id = n.user_id and j.id = n.job_id
+	) looked_at
+	where breaks_chain or breaks_job
 	limit 1;
 	if found then
-		raise exception 'ledger row % of user % does not follow from the one before', wrong.id, wrong.user_id
-			using errcode = 'check_violation', constraint = 'ledger_chain';
-	end if;
-
-	select n.user_id, n.id into wrong
-	from fresh n
-	left join image_generation_jobs j on j.user_id = n.user_id and j.id = n.job_id
-	where n.job_id is not null
-		and n.amount is distinct from
-			case n.kind when 'hold' then j.price when 'capture' then j.charged else j.price - j.charged end
-	limit 1;
-	if found then
-		raise exception 'ledger row % of user % does not agree with its job', wrong.id, wrong.user_id
-			using errcode = 'check_violation', constraint = 'ledger_of_job';
+		raise exception 'ledger row % of user % does not %', wrong.id, wrong.user_id,
+			case when wrong.breaks_chain then 'follow from the one before' else 'agree with its job' end
+			using errcode = 'check_violation',
+			      constraint = case when wrong.breaks_chain then 'ledger_chain' else 'ledger_of_job' end;
 	end if;
 	return null;
 end $$;
@@ -105,12 +105,12 @@ create trigger users_check_new after insert on users
 create trigger users_check after update on users
 	referencing new table as fresh for each statement execute function users_check();
 
--- L5. For each row, because `when` is what keeps it away from the many updates that close nothing.
+-- L5. ledger_check() has seen to the amounts, and ledger_once that no row is there twice: so it is enough
+-- to count. For each row, because `when` is what keeps it away from the many updates that close nothing.
 create function jobs_closed() returns trigger language plpgsql as $$
 begin
-	if (select (count(*) filter (where kind = 'hold') = 0 and new.price > 0)
-	           or coalesce(sum(case kind when 'hold' then amount else -amount end), 0) <> 0
-	    from ledger where job_id = new.id and user_id || '' = new.user_id) then
+	if (select count(*) from ledger where job_id = new.id and user_id || '' = new.user_id)
+	   <> (new.price > 0)::int + (new.charged > 0)::int + (new.charged < new.price)::int then
 		raise exception 'job % is final, but its hold is not closed', new.id
 			using errcode = 'check_violation', constraint = 'jobs_closed_in_ledger';
 	end if;

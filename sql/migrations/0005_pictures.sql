@@ -4,9 +4,9 @@
 -- after a time in state `deleting` with no picture referring to it.
 
 create table objects (
-	user_id      text        not null references users,
-	id           text        not null check (length(id) between 1 and 64),
-	key          text        not null unique,       -- path in the store: generated_images/{job}/image_{n}.{ext}
+	user_id      text collate "C" not null,
+	id           text collate "C" not null check (length(id) between 1 and 64),
+	key          text collate "C" not null unique,       -- path in the store: generated_images/{job}/image_{n}.{ext}
 	sha256       bytea       not null check (length(sha256) = 32),
 	bytes        bigint      not null check (bytes >= 0),
 	content_type text        not null,
@@ -18,17 +18,16 @@ create table objects (
 );
 
 create table images (
-	user_id         text        not null,
-	id              text        not null check (length(id) between 1 and 64),
-	job_id          text        not null,
+	user_id         text collate "C" not null,
+	id              text collate "C" not null check (length(id) between 1 and 64),
+	job_id          text collate "C" not null,
 	n               int         not null check (n >= 1),
-	object_id       text        not null,
+	object_id       text collate "C" not null,
 	generation_type varchar(50) not null default 'avatar' check (generation_type in ('avatar', 'imagen4', 'video')),
 	created_at      timestamptz not null default now(),
 	deleted_at      timestamptz,
 	primary key (user_id, id),
 	unique (user_id, job_id, n),
-	foreign key (user_id, job_id) references image_generation_jobs,
 	foreign key (user_id, object_id) references objects
 );
 

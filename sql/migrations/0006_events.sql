@@ -4,19 +4,19 @@
 -- would let a lower number commit after a higher one, and a reader that resumes would miss it.
 
 create table events (
-	user_id    text        not null references users,
+	user_id    text collate "C" not null,
 	seq        bigint      not null check (seq >= 1),
 	type       text        not null,
-	job_id     text,
+	job_id     text collate "C",
 	payload    jsonb       not null default '{}',
 	created_at timestamptz not null default now(),
 	primary key (user_id, seq)
 );
 
 create table outbox (
-	user_id      text        not null references users,
-	id           text        not null check (length(id) between 1 and 64),
-	job_id       text,
+	user_id      text collate "C" not null references users,
+	id           text collate "C" not null check (length(id) between 1 and 64),
+	job_id       text collate "C",
 	kind         text        not null,
 	payload      jsonb       not null,
 	due_at       timestamptz not null default now(),
