@@ -150,7 +150,7 @@ static bool add_server(struct names *n, struct str text, struct str *why)
 	if (str_starts(text, STR("["))) {
 		port = str_skip(text, 1);
 		address = str_cut(&port, ']');
-		if (port.n > 0 && port.p[0] != ':')
+		if (!port.p || (port.n > 0 && port.p[0] != ':'))
 			return false;
 		port = str_skip(port, 1);
 	} else if (family_of(text) == AF_UNSPEC) {
