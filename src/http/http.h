@@ -9,10 +9,10 @@
  * limit, the key and the content type can be judged before a byte of body is taken, and
  * "Expect: 100-continue" is answered only then.
  *
- * Ownership   The server owns the request: it lives until its answer has been sent or its
- *             connection is gone. `on_gone` runs in the second case, if set, and is the handler's last chance to
- *             drop its pointers; after it nothing may be called on the request. All
- *             strings of a request live in its arena.
+ * Ownership   The server owns the request. A handler may use it until it ends the answer (resp_send,
+ *             resp_empty, resp_end, resp_file, resp_fault, resp_abort) or, where the client or the server
+ *             ends it before, until `on_gone` has run, if set. One of the two happens, never both;
+ *             after it nothing may be called on the request. All strings of a request live in its arena.
  * Completion  Callbacks run from the loop, never inside http_read_body or a resp_ function.
  */
 #include <stdbool.h>
@@ -110,7 +110,8 @@ struct http_hooks {
 	/* Writes a whole error answer. NULL: RFC 9457 (http/problem.h). Also used for what the edge refuses;
 	 * such a request may have no path. */
 	void (*problem)(struct http_req *req, const struct fault *fault);
-	void (*finished)(struct http_req *req, int status, uint64_t sent_bytes); /* for the access log and metrics; may be NULL */
+	/* For the access log and metrics; may be NULL. 499: the client went before there was an answer. */
+	void (*finished)(struct http_req *req, int status, uint64_t sent_bytes);
 	void *user;
 };
 

@@ -13,6 +13,7 @@ struct problem {
 	const struct fault *fault;
 	struct str title;               /* empty: the fault's own, in English */
 	struct str job_id;              /* empty: none */
+	struct str allow;               /* for 405: from router_match */
 	const struct problem_field *fields;
 	unsigned field_count;
 	struct str extra;               /* further members, `"balance":3,"price":5`, or empty */
