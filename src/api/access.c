@@ -1,0 +1,190 @@
+/*
+ * access - who asks: a key in the Authorization header, a session cookie, a signed link, or, where the
+ * operator wants it, nobody.
+ *
+ * Guard rule G12: what is served without a key is served under our own names only. A page
+ * of a stranger can make a browser send requests to 127.0.0.1, and by rebinding its own name even with an
+ * Origin that equals Host; but it cannot make it say "Host: localhost".
+ */
+#include "api/api.h"
+#include "base/url.h"
+#include "base/wall.h"
+#include "core/links.h"
+
+#define SESSION_COOKIE "imago_session"
+
+static struct str host_name(struct str host)
+{
+	size_t i;
+
+	if (host.n && host.p[0] == '[') {
+		i = str_find_byte(host, ']');
+		return i == SIZE_MAX ? host : str_sub(host, 0, i + 1);
+	}
+	i = str_find_byte(host, ':');
+	return i == SIZE_MAX ? host : str_sub(host, 0, i);
+}
+
+bool api_host_is_allowed(const struct api_req *r)
+{
+	struct str host = r->http->host, name = host_name(host);
+	struct url own;
+
+	if (str_is(name, "localhost") || str_is(name, "127.0.0.1") || str_is(name, "[::1]"))
+		return true;
+	if (r->api->settings.public_url.n && url_parse(r->api->settings.public_url, &own) && str_eq_nocase(name, own.host))
+		return true;
+	return r->api->settings.anonymous_anywhere && !r->by_cookie;
+}
+
+struct str api_cookie(const struct http_req *http, const char *name)
+{
+	struct str list = http_field(http, "Cookie");
+
+	while (list.p) {
+		struct str value = str_trim(str_cut(&list, ';'));
+		struct str key = str_cut(&value, '=');
+
+		if (str_is(key, name))
+			return value;
+	}
+	return (struct str){ NULL, 0 };
+}
+
+/* "user_id|name|expiry_s", sealed. */
+static bool session_open(struct api_req *r)
+{
+	struct str sealed = api_cookie(r->http, SESSION_COOKIE), payload, id, name;
+	int64_t until_s;
+
+	if (!sealed.p || !links_open(r->api->core->links, sealed, &payload))
+		return false;
+	id = str_cut(&payload, '|');
+	name = str_cut(&payload, '|');
+	if (!str_to_i64(payload, &until_s) || until_s * 1000000 < wall_us())
+		return false;
+	r->by_cookie = true;
+	return str_to_cstr(id, r->who.user_id, sizeof r->who.user_id) && str_to_cstr(name, r->who.name, sizeof r->who.name);
+}
+
+void api_session_write(struct api_req *r, const struct identity *who, struct buf *out)
+{
+	char payload[160];
+	struct buf sealed;
+
+	snprintf(payload, sizeof payload, "%s|%s|%lld", who->user_id, who->name,
+	         (long long)(wall_us() / 1000000 + API_SESSION_S));
+	buf_init(&sealed, 1024);
+	links_seal(r->api->core->links, &sealed, str_from(payload));
+	buf_cstr(out, SESSION_COOKIE "=");
+	buf_str(out, buf_view(&sealed));
+	buf_printf(out, "; Path=/; HttpOnly; SameSite=Strict; Max-Age=%d%s", API_SESSION_S,
+	           r->api->settings.secure_cookies ? "; Secure" : "");
+	buf_clear(&sealed);
+}
+
+/* A form sent by a page of somebody else must not act with our cookie, or as `local`. */
+static bool origin_is_ours(struct api_req *r)
+{
+	struct str origin = http_field(r->http, "Origin");
+	struct str site = http_field(r->http, "Sec-Fetch-Site");
+
+	if (r->http->method == HTTP_GET_ || r->http->method == HTTP_HEAD_)
+		return true;
+	if (origin.n)
+		return str_eq(origin, api_base_url(r)) || r->origin.n ||
+		       str_eq(origin, arena_printf(&r->http->arena, "http://%.*s", STRF(r->http->host)));
+	if (r->by_cookie)
+		return false;
+	return site.n == 0 || str_is(site, "same-origin") || str_is(site, "none");
+}
+
+static void identified(struct api_req *r)
+{
+	r->has_identity = true;
+	if ((r->by_cookie || r->who.anonymous) && !api_host_is_allowed(r)) {
+		api_fail(r, FAULT_MISDIRECTED, (struct str){ NULL, 0 });
+		return;
+	}
+	if ((r->by_cookie || r->who.anonymous) && !origin_is_ours(r)) {
+		api_fail(r, FAULT_FORBIDDEN, (struct str){ NULL, 0 });
+		return;
+	}
+	r->next(r);
+}
+
+/* ---- by key ---- */
+
+static void auth_drop(struct api_req *r)
+{
+	users_call_drop(&r->auth);
+}
+
+static void key_judged(struct api_req *r, enum fault_code code)
+{
+	if (code == FAULT_NONE)
+		identified(r);
+	else
+		api_fail_with(r, &(struct fault){ .code = code, .retry_after_s = 1 }, NULL);
+}
+
+static void key_answered(struct op *op)
+{
+	struct users_call *auth = CONTAINER_OF(op, struct users_call, op);
+	struct api_req *r = CONTAINER_OF(auth, struct api_req, auth);
+	enum fault_code code = op->fault.code;
+
+	r->drop = NULL;
+	r->who = auth->who;
+	key_judged(r, code == FAULT_NONE || code == FAULT_UNAUTHORIZED ? code : FAULT_STORE_DOWN);
+}
+
+static void identify_by_key(struct api_req *r, struct str key)
+{
+	struct users *users = r->api->core->users;
+	enum fault_code code;
+
+	if (users_peek(users, key, &r->who, &code)) {
+		key_judged(r, code);
+		return;
+	}
+	op_init(&r->auth.op, r->api->core->loop, key_answered);
+	r->drop = auth_drop;
+	users_by_key(users, &r->auth, key);
+}
+
+/* "Bearer KEY": the scheme in any case, one blank or more. p NULL: another scheme, or nothing behind it. */
+static struct str bearer(struct str authorization)
+{
+	if (!str_eq_nocase(str_sub(authorization, 0, 7), STR("bearer ")))
+		return (struct str){ NULL, 0 };
+	return str_trim(str_skip(authorization, 7));
+}
+
+void api_identify(struct api_req *r, enum api_access access, void (*next)(struct api_req *r))
+{
+	struct str authorization = http_field(r->http, "Authorization");
+
+	r->next = next;
+	if (access == ACCESS_OPEN) {
+		next(r);
+	} else if (authorization.p) {
+		struct str key = bearer(authorization);
+
+		if (key.n)
+			identify_by_key(r, key);
+		else
+			key_judged(r, FAULT_UNAUTHORIZED);
+	} else if (access == ACCESS_LINK && links_check(r->api->core->links, r->http->path, r->http->query, wall_us())) {
+		r->by_link = true;
+		next(r);
+	} else if (session_open(r)) {
+		identified(r);
+	} else if (r->api->settings.anonymous && users_local(r->api->core->users, &r->who)) {
+		identified(r);
+	} else if (access == ACCESS_PAGE) {
+		next(r);
+	} else {
+		key_judged(r, r->api->settings.anonymous ? FAULT_STORE_DOWN : FAULT_UNAUTHORIZED);
+	}
+}
