@@ -232,16 +232,16 @@ static void conn_close(struct pg_conn *c)
 
 static unsigned backoff_ms(const struct pg_conn *c)
 {
-	unsigned ms = 0;
+	unsigned ms = BACKOFF_MS;
 	uint16_t random;
 
-	if (c->failures > 0)
-		ms = c->failures > 5 ? BACKOFF_MAX_MS : BACKOFF_MS << (c->failures - 1);
+	for (unsigned i = 1; i < c->failures && ms < BACKOFF_MAX_MS; i++)
+		ms *= 2;
 	if (ms > BACKOFF_MAX_MS)
 		ms = BACKOFF_MAX_MS;
 	random_bytes(&random, sizeof random);
 	/* Up to a quarter less, so that 2 s stays the longest; a little more where there is no wait. */
-	return ms ? ms - ms / 4 * random / 65536u : random % 10u;
+	return c->failures ? ms - ms / 4 * random / 65536u : random % 10u;
 }
 
 static void log_down(struct pg_conn *c, bool was_up)

@@ -3,6 +3,7 @@
  */
 #include <signal.h>
 
+#include "io/names.h"
 #include "pg_rig.h"
 
 /* ---- the pipeline ---- */
@@ -348,6 +349,8 @@ static void tcp_by_name(void **state)
 	struct fixture *f = fixture_new();
 	struct pg_config config = config_of(f);
 	char url[256], command[2048];
+	struct names *names;
+	struct str why;
 	unsigned port = 0;
 	int pid = 0;
 	FILE *p;
@@ -361,6 +364,14 @@ static void tcp_by_name(void **state)
 	connect_all(f, &config);
 	assert_true(rig_until(&f->rig, &f->ups, PG_CLASSES, 5000));
 	pg_free(&f->pg);
+	/* by the resolver; nobody listens at the first host */
+	snprintf(url, sizeof url, "postgresql://imago@none.test:1,db.test:%u/imago", port);
+	config.names = names = names_new(&f->rig.loop, STR("none.test=127.0.0.2,db.test=127.0.0.1"), &why);
+	assert_non_null(names);
+	connect_all(f, &config);
+	assert_true(rig_until(&f->rig, &f->ups, 2 * PG_CLASSES, 5000));
+	pg_free(&f->pg);
+	names_free(&names);
 	kill(pid, SIGTERM);
 	pclose(p);
 	fixture_end(f);
