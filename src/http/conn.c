@@ -146,7 +146,7 @@ static void hold_rest(struct http_conn *c)
 	char *copy = NULL;
 
 	if (c->in.n && !(c->in.p >= shared && c->in.p < shared + READ_BODY))
-		return;                    /* held already */
+		return; /* held already */
 	if (c->in.n) {
 		copy = mem_alloc(c->in.n);
 		memcpy(copy, c->in.p, c->in.n);

@@ -12,10 +12,10 @@
 #include "http/parse.h"
 
 enum {
-	READ_BODY = 64 * 1024,      /* the one read buffer of a server, and a read of a body */
-	READ_HEAD = 16 * 1024,      /* read for a head; also how much is held when a handler waits */
-	READ_AHEAD = 4 * 1024,      /* read while nothing is wanted: to notice that the client is gone */
-	DISCARD_MAX = 64 * 1024,    /* an unread body up to this is read over to keep the connection */
+	READ_BODY = 64 * 1024,   /* the one read buffer of a server, and a read of a body */
+	READ_HEAD = 16 * 1024,   /* read for a head; also how much is held when a handler waits */
+	READ_AHEAD = 4 * 1024,   /* read while nothing is wanted: to notice that the client is gone */
+	DISCARD_MAX = 64 * 1024, /* an unread body up to this is read over to keep the connection */
 	SPARE_REQUESTS = 64,
 	LINGER_MS = 5000,
 	PEER_TEXT = 46,
@@ -27,9 +27,9 @@ enum answer_state { ANSWER_NONE, ANSWER_HEAD, ANSWER_STREAM, ANSWER_FILE, ANSWER
 struct answer {
 	enum answer_state state;
 	int status;
-	struct buf head;            /* kept with the object */
+	struct buf head; /* kept with the object */
 	bool head_sent, chunked, bodyless, close, full;
-	int64_t length;             /* of the body; -1: not known before its end */
+	int64_t length; /* of the body; -1: not known before its end */
 	uint64_t body_bytes, sent_bytes;
 	void (*drained)(struct http_req *req);
 	struct file_send *file;
@@ -44,11 +44,11 @@ struct request {
 	struct answer answer;
 	enum body_want want;
 	bool body_paused, body_told;
-	bool handed;                /* the handler has it: it is told when the connection goes */
-	enum fault_code refused;    /* to be answered by the server, from the loop */
+	bool handed;             /* the handler has it: it is told when the connection goes */
+	enum fault_code refused; /* to be answered by the server, from the loop */
 	const char *why;
-	struct buf body;            /* BODY_WHOLE, when the arena is not used */
-	char *body_at;              /* BODY_WHOLE, in the arena */
+	struct buf body; /* BODY_WHOLE, when the arena is not used */
+	char *body_at;   /* BODY_WHOLE, in the arena */
 	size_t body_limit, body_n;
 	void (*body_done)(struct http_req *req);
 	void (*body_sink)(struct http_req *req, const char *p, size_t n);
@@ -73,16 +73,16 @@ struct http_conn {
 	struct http_server *server;
 	struct link link, kick;
 	struct timer timer;
-	struct request *request;    /* NULL while idle */
-	struct str in;              /* read and not yet taken; in the read buffer while running, else in held */
+	struct request *request; /* NULL while idle */
+	struct str in;           /* read and not yet taken; in the read buffer while running, else in held */
 	char *held;
-	uint64_t since_ms;          /* in this state */
-	uint64_t out_bytes;         /* given to the socket or its queue, ever */
-	uint64_t out_seen;          /* bytes that had left when we last looked, and when */
+	uint64_t since_ms;  /* in this state */
+	uint64_t out_bytes; /* given to the socket or its queue, ever */
+	uint64_t out_seen;  /* bytes that had left when we last looked, and when */
 	uint64_t out_moved_ms;
 	enum conn_state state;
 	bool reading, running, again, eof, broken, expired;
-	uint8_t requests_run;       /* in this run */
+	uint8_t requests_run; /* in this run */
 	char peer[PEER_TEXT];
 };
 
@@ -92,7 +92,7 @@ struct listener {
 	struct http_server *server;
 	int fd;
 	uint16_t port;
-	char *path;                 /* of a unix socket */
+	char *path; /* of a unix socket */
 	bool paused;
 };
 
@@ -101,10 +101,10 @@ struct http_edge {
 	struct slab conns, requests;
 	struct request *spare;
 	unsigned spares;
-	struct turn_hook hook;      /* runs the connections that were kicked in this turn */
+	struct turn_hook hook; /* runs the connections that were kicked in this turn */
 	struct link kicked;
 	void (*drained)(struct http_server *s);
-	int reserve_fd;             /* given up for a moment to refuse when descriptors run out */
+	int reserve_fd; /* given up for a moment to refuse when descriptors run out */
 	struct timer accept_again;
 	int64_t date_s;
 	char date[WALL_TEXT];
@@ -113,24 +113,24 @@ struct http_edge {
 };
 
 /* conn.c; none of these calls back into a handler but conn_run */
-bool conn_open(struct http_server *s, int fd, const struct sockaddr_storage *peer);     /* takes fd, unless false */
-void conn_kick(struct http_conn *c);           /* run it at the end of this turn */
-void conn_break(struct http_conn *c);          /* close it, from the loop */
+bool conn_open(struct http_server *s, int fd, const struct sockaddr_storage *peer); /* takes fd, unless false */
+void conn_kick(struct http_conn *c);                                                /* run it at the end of this turn */
+void conn_break(struct http_conn *c);                                               /* close it, from the loop */
 void conn_run(struct http_conn *c);
 void conn_write(struct http_conn *c, uv_buf_t *bufs, unsigned n);
 size_t conn_queued(const struct http_conn *c);
-void conn_moved(struct http_conn *c);          /* bytes have left: the stall clock starts again */
+void conn_moved(struct http_conn *c); /* bytes have left: the stall clock starts again */
 
-void conn_close(struct http_conn *c);          /* now; only where conn_run called from */
+void conn_close(struct http_conn *c); /* now; only where conn_run called from */
 
 /* exchange.c: one step of a connection; true when something moved */
 bool exchange_step(struct http_conn *c);
-uint64_t exchange_due_ms(const struct http_conn *c);   /* UINT64_MAX: no limit applies */
+uint64_t exchange_due_ms(const struct http_conn *c); /* UINT64_MAX: no limit applies */
 void exchange_expired(struct http_conn *c);
-void exchange_lost(struct http_conn *c);               /* the connection goes: tell the handler */
+void exchange_lost(struct http_conn *c); /* the connection goes: tell the handler */
 
 /* body.c */
-bool body_is_wanted(const struct request *r);          /* bytes of it would be taken now */
+bool body_is_wanted(const struct request *r); /* bytes of it would be taken now */
 bool body_step(struct http_conn *c);
 void body_discard(struct request *r);
 uint64_t body_due_ms(const struct request *r);
@@ -160,4 +160,4 @@ void listeners_close(struct http_server *s);
 /* server.c */
 struct str edge_date(struct http_server *s);
 uint64_t edge_random(struct http_edge *e);
-void edge_conn_gone(struct http_server *s);    /* its memory is free again */
+void edge_conn_gone(struct http_server *s); /* its memory is free again */

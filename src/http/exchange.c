@@ -34,7 +34,7 @@ static bool step_idle(struct http_conn *c)
 		return false;
 	}
 	if (c->requests_run >= REQUESTS_A_RUN) {
-		c->again = true;           /* the others have a turn too */
+		c->again = true; /* the others have a turn too */
 		return false;
 	}
 	c->request = request_new(c);
@@ -258,6 +258,7 @@ void exchange_lost(struct http_conn *c)
 	if (r->pub.on_gone && r->answer.state != ANSWER_ENDED)
 		r->pub.on_gone(&r->pub);
 	if (s->hooks.finished && c->state == CONN_BUSY)
-		s->hooks.finished(&r->pub, r->answer.status ? r->answer.status : STATUS_CLIENT_GONE, r->answer.sent_bytes);
+		s->hooks.finished(&r->pub, r->answer.status ? r->answer.status : STATUS_CLIENT_GONE,
+		                  r->answer.sent_bytes);
 	request_free(c);
 }

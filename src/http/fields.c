@@ -17,7 +17,7 @@ enum {
 	FIELD_IDEMPOTENCY = 32,
 	FIELD_CODING = 64,
 	FIELD_FAL = 128,
-	FIELD_REPEATS = FIELD_EXPECT | FIELD_FAL,      /* doubles are looked at elsewhere */
+	FIELD_REPEATS = FIELD_EXPECT | FIELD_FAL, /* doubles are looked at elsewhere */
 };
 
 static const struct {
@@ -114,8 +114,8 @@ static bool is_host(struct str text)
 		n = end + 1;
 	} else {
 		while (n < text.n && (text.p[n] == '.' || text.p[n] == '-' || text.p[n] == '_' ||
-		                      (text.p[n] >= '0' && text.p[n] <= '9') || (text.p[n] >= 'a' && text.p[n] <= 'z') ||
-		                      (text.p[n] >= 'A' && text.p[n] <= 'Z')))
+		                      (text.p[n] >= '0' && text.p[n] <= '9') ||
+		                      (text.p[n] >= 'a' && text.p[n] <= 'z') || (text.p[n] >= 'A' && text.p[n] <= 'Z')))
 			n++;
 	}
 	if (n == 0)

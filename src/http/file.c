@@ -20,8 +20,8 @@ enum { FILE_PIECE = 256 * 1024, FILE_COPY = 64 * 1024 };
 /* Lives until its poll handle is closed, which may be after the connection is gone. */
 struct file_send {
 	uv_poll_t poll;
-	struct http_conn *conn;     /* NULL once dropped */
-	int fd, socket;             /* socket: the dup, -1 before it is needed */
+	struct http_conn *conn; /* NULL once dropped */
+	int fd, socket;         /* socket: the dup, -1 before it is needed */
 	off_t at;
 	uint64_t left;
 };

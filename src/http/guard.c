@@ -12,10 +12,10 @@
 #include "http/http.h"
 
 enum {
-	IS_TOKEN = 1,      /* RFC 9110 tchar */
-	IS_TARGET = 2,     /* 0x21-0x7e without "#" */
-	IS_VALUE = 4,      /* HTAB, 0x20-0x7e, 0x80-0xff */
-	IS_UPPER = 8,      /* in names of methods */
+	IS_TOKEN = 1,  /* RFC 9110 tchar */
+	IS_TARGET = 2, /* 0x21-0x7e without "#" */
+	IS_VALUE = 4,  /* HTAB, 0x20-0x7e, 0x80-0xff */
+	IS_UPPER = 8,  /* in names of methods */
 };
 
 enum { METHOD_MAX = 24, CHUNK_DIGITS_MAX = 16, EXTENSIONS_MAX = 1024, TRAILERS_MAX = 4096 };
@@ -189,37 +189,22 @@ static size_t line_step(struct guard *g, const char *p, size_t n)
 {
 	switch (g->state) {
 	case GUARD_NAME:
-	case GUARD_VALUE:
-		return field_run(g, p, n);
-	case GUARD_LINE:
-		line_byte(g, *p);
-		return 1;
-	case GUARD_VALUE_LF:
-		want_lf(g, *p, GUARD_LINE);
-		return 1;
+	case GUARD_VALUE: return field_run(g, p, n);
+	case GUARD_LINE: line_byte(g, *p); return 1;
+	case GUARD_VALUE_LF: want_lf(g, *p, GUARD_LINE); return 1;
 	case GUARD_END_LF:
-	default:
-		want_lf(g, *p, GUARD_DONE);
-		return 1;
+	default: want_lf(g, *p, GUARD_DONE); return 1;
 	}
 }
 
 static size_t head_step(struct guard *g, const char *p, size_t n)
 {
 	switch (g->state) {
-	case GUARD_START:
-		start_byte(g, *p);
-		return 1;
-	case GUARD_METHOD:
-		method_byte(g, *p);
-		return 1;
-	case GUARD_TARGET:
-		return target_run(g, p, n);
-	case GUARD_VERSION:
-		version_byte(g, *p);
-		return 1;
-	default:
-		return line_step(g, p, n);
+	case GUARD_START: start_byte(g, *p); return 1;
+	case GUARD_METHOD: method_byte(g, *p); return 1;
+	case GUARD_TARGET: return target_run(g, p, n);
+	case GUARD_VERSION: version_byte(g, *p); return 1;
+	default: return line_step(g, p, n);
 	}
 }
 
@@ -351,24 +336,15 @@ static size_t trailer_step(struct guard *g, const char *p, size_t n)
 static size_t framing_step(struct guard *g, const char *p, size_t n)
 {
 	switch (g->state) {
-	case GUARD_SIZE:
-		size_byte(g, *p);
-		return 1;
-	case GUARD_EXTENSION:
-		extension_byte(g, *p);
-		return 1;
-	case GUARD_SIZE_LF:
-		size_lf_byte(g, *p);
-		return 1;
-	case GUARD_DATA_CR:
-		data_cr_byte(g, *p);
-		return 1;
+	case GUARD_SIZE: size_byte(g, *p); return 1;
+	case GUARD_EXTENSION: extension_byte(g, *p); return 1;
+	case GUARD_SIZE_LF: size_lf_byte(g, *p); return 1;
+	case GUARD_DATA_CR: data_cr_byte(g, *p); return 1;
 	case GUARD_DATA_LF:
 		want_lf(g, *p, GUARD_SIZE);
 		g->digits = 0;
 		return 1;
-	default:
-		return trailer_step(g, p, n);
+	default: return trailer_step(g, p, n);
 	}
 }
 

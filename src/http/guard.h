@@ -21,27 +21,42 @@
 struct http_limits;
 
 enum guard_state {
-	GUARD_START, GUARD_START_LF, GUARD_METHOD, GUARD_TARGET, GUARD_VERSION,
-	GUARD_LINE, GUARD_NAME, GUARD_VALUE, GUARD_VALUE_LF, GUARD_END_LF,
-	GUARD_LENGTH, GUARD_SIZE, GUARD_SIZE_LF, GUARD_EXTENSION, GUARD_DATA, GUARD_DATA_CR, GUARD_DATA_LF,
-	GUARD_DONE, GUARD_REFUSED
+	GUARD_START,
+	GUARD_START_LF,
+	GUARD_METHOD,
+	GUARD_TARGET,
+	GUARD_VERSION,
+	GUARD_LINE,
+	GUARD_NAME,
+	GUARD_VALUE,
+	GUARD_VALUE_LF,
+	GUARD_END_LF,
+	GUARD_LENGTH,
+	GUARD_SIZE,
+	GUARD_SIZE_LF,
+	GUARD_EXTENSION,
+	GUARD_DATA,
+	GUARD_DATA_CR,
+	GUARD_DATA_LF,
+	GUARD_DONE,
+	GUARD_REFUSED
 };
 
 struct guard {
 	const struct http_limits *limits;
 	enum guard_state state;
 	bool crlf_seen, in_trailer;
-	uint8_t digits;              /* of the chunk size */
-	uint8_t version_at;          /* bytes of the version that matched */
-	char version[10];            /* as read, to tell an unknown version from junk */
-	unsigned lines;              /* fields begun */
-	size_t head_bytes;           /* without the CRLF in front */
+	uint8_t digits;     /* of the chunk size */
+	uint8_t version_at; /* bytes of the version that matched */
+	char version[10];   /* as read, to tell an unknown version from junk */
+	unsigned lines;     /* fields begun */
+	size_t head_bytes;  /* without the CRLF in front */
 	size_t method_bytes, target_bytes;
 	size_t extension_bytes, trailer_bytes;
-	uint64_t left;               /* of the body or the chunk */
+	uint64_t left; /* of the body or the chunk */
 	uint64_t body_bytes, body_limit;
 	enum fault_code refused;
-	const char *why;             /* for the client */
+	const char *why; /* for the client */
 };
 
 void guard_init(struct guard *g, const struct http_limits *limits);

@@ -83,8 +83,7 @@ static void accept_failed(struct listener *l, int error)
 	switch (error) {
 	case EAGAIN:
 	case EINTR:
-	case ECONNABORTED:
-		return;
+	case ECONNABORTED: return;
 	case EMFILE:
 	case ENFILE:
 		metric_inc(http_accept_failures_total, "descriptors", NULL);
@@ -204,15 +203,15 @@ static int open_socket(const union address *a, struct str *why)
 		remove_stale(a);
 	} else {
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));      /* accepted sockets inherit it */
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* accepted sockets inherit it */
 	}
 	if (family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
 	if (bind(fd, &a->any, address_size(a)) == 0 && listen(fd, BACKLOG) == 0)
 		return fd;
-	say(why, errno == EADDRINUSE ? "the address is in use" :
-	         errno == EACCES     ? "permission denied" :
-	                               "the address cannot be used here");
+	say(why, errno == EADDRINUSE ? "the address is in use"
+	         : errno == EACCES   ? "permission denied"
+	                             : "the address cannot be used here");
 	close(fd);
 	return -1;
 }

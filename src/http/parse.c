@@ -73,8 +73,8 @@ static int on_head(llhttp_t *l)
 	struct parse *p = parse_of(l);
 
 	p->head_read = true;
-	p->keep_alive = llhttp_should_keep_alive(l);       /* llhttp forgets it with the end of the message */
-	l->upgrade = 0;            /* G8: an Upgrade is ignored, the body stays a body */
+	p->keep_alive = llhttp_should_keep_alive(l); /* llhttp forgets it with the end of the message */
+	l->upgrade = 0;                              /* G8: an Upgrade is ignored, the body stays a body */
 	return 0;
 }
 

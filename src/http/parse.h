@@ -20,18 +20,18 @@ enum parse_state { PARSE_HEAD, PARSE_BODY, PARSE_DONE, PARSE_REFUSED };
 struct parse {
 	struct guard guard;
 	llhttp_t llhttp;
-	struct http_req *req;           /* filled when the head is done; its arena holds the head */
+	struct http_req *req; /* filled when the head is done; its arena holds the head */
 	enum parse_state state;
 	enum fault_code refused;
 	const char *why;
 	char *head;
 	size_t head_bytes, head_size;
-	unsigned messages;              /* that llhttp has begun */
+	unsigned messages; /* that llhttp has begun */
 	bool head_read, message_read, stray;
 	bool keep_alive, expects_continue;
-	struct str name, value;         /* the field that llhttp is in */
+	struct str name, value; /* the field that llhttp is in */
 	unsigned field_room;
-	void (*data)(struct parse *p, const char *bytes, size_t n);     /* a piece of the body */
+	void (*data)(struct parse *p, const char *bytes, size_t n); /* a piece of the body */
 };
 
 /* req must have its arena and nothing else. */
@@ -49,7 +49,7 @@ size_t parse_body(struct parse *p, const char *bytes, size_t n);
 uint64_t parse_body_left(const struct parse *p);
 
 /* for fields.c */
-bool parse_refuse(struct parse *p, enum fault_code code, const char *why);     /* always false */
+bool parse_refuse(struct parse *p, enum fault_code code, const char *why); /* always false */
 /* Method and target of the first line; then what the fields mean (G5, G6, G11, Expect). */
 bool fields_check_line(struct parse *p);
 bool fields_check(struct parse *p);

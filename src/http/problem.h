@@ -11,12 +11,12 @@ struct problem_field {
 
 struct problem {
 	const struct fault *fault;
-	struct str title;               /* empty: the fault's own, in English */
-	struct str job_id;              /* empty: none */
-	struct str allow;               /* for 405: from router_match */
+	struct str title;  /* empty: the fault's own, in English */
+	struct str job_id; /* empty: none */
+	struct str allow;  /* for 405: from router_match */
 	const struct problem_field *fields;
 	unsigned field_count;
-	struct str extra;               /* further members, `"balance":3,"price":5`, or empty */
+	struct str extra; /* further members, `"balance":3,"price":5`, or empty */
 };
 
 /* Writes Retry-After from the fault (1 s where a 503 or 429 has none), then the body, and ends the answer. */

@@ -113,7 +113,7 @@ static bool keeps_open(const struct request *r)
 	if (r->answer.close || !p->keep_alive || r->pub.server->draining || c->eof)
 		return false;
 	if (r->answer.length < 0 && r->pub.minor == 0 && !r->answer.bodyless)
-		return false;              /* only the end of the connection ends the body */
+		return false; /* only the end of the connection ends the body */
 	if (p->state == PARSE_DONE)
 		return true;
 	/* With "Expect" unanswered the client may send the body or not: nobody can tell. */
@@ -172,7 +172,7 @@ static uv_buf_t out_buf(struct str s)
 	union {
 		const char *in;
 		char *out;
-	} p = { .in = s.p };               /* libuv does not write through it */
+	} p = { .in = s.p }; /* libuv does not write through it */
 
 	return (uv_buf_t){ .base = p.out, .len = s.n };
 }
@@ -211,7 +211,7 @@ void resp_stream(struct http_req *req, const char *content_type, int64_t length,
 	head_finish(r, content_type, length < 0 ? -1 : length);
 	r->answer.drained = drained;
 	r->answer.state = ANSWER_STREAM;
-	conn_kick(req->conn);              /* the head leaves at the end of the turn, if nothing else takes it along */
+	conn_kick(req->conn); /* the head leaves at the end of the turn, if nothing else takes it along */
 }
 
 void answer_flush_head(struct request *r)
@@ -249,7 +249,7 @@ bool resp_write(struct http_req *req, struct str piece)
 	size_t queued;
 
 	if (r->answer.state == ANSWER_ENDED || req->conn->broken)
-		return true;               /* aborted: what follows goes nowhere */
+		return true; /* aborted: what follows goes nowhere */
 	CHECK(r->answer.state == ANSWER_STREAM);
 	if (piece.n == 0)
 		return !r->answer.full;
@@ -275,7 +275,7 @@ void resp_end(struct http_req *req)
 		return;
 	CHECK(a->state == ANSWER_STREAM);
 	if (!a->bodyless && a->length >= 0 && a->body_bytes != (uint64_t)a->length) {
-		resp_abort(req);           /* the source was shorter than promised */
+		resp_abort(req); /* the source was shorter than promised */
 		return;
 	}
 	bufs[1] = out_buf(STR("0\r\n\r\n"));
@@ -315,7 +315,7 @@ void resp_fault(struct http_req *req, const struct fault *fault)
 	struct answer *a = &request_of(req)->answer;
 
 	if (a->state == ANSWER_STREAM || a->state == ANSWER_FILE)
-		resp_abort(req);           /* half an answer is out: the client must see it break */
+		resp_abort(req); /* half an answer is out: the client must see it break */
 	else if (a->state == ANSWER_ENDED)
 		return;
 	else if (req->server->hooks.problem)
@@ -353,5 +353,5 @@ void resp_close_after(struct http_req *req)
 
 bool resp_has_started(const struct http_req *req)
 {
-	return ((const struct request *)(const void *)req)->answer.state != ANSWER_NONE;    /* pub is its first member */
+	return ((const struct request *)(const void *)req)->answer.state != ANSWER_NONE; /* pub is its first member */
 }

@@ -104,7 +104,8 @@ static const char *pattern_fault(const char *pattern)
 	while (rest.p) {
 		enum segment_kind kind = next_segment(&rest, &text);
 
-		if (kind == SEGMENT_LITERAL && (str_find_byte(text, '{') != SIZE_MAX || str_find_byte(text, '}') != SIZE_MAX))
+		if (kind == SEGMENT_LITERAL &&
+		    (str_find_byte(text, '{') != SIZE_MAX || str_find_byte(text, '}') != SIZE_MAX))
 			return "a parameter must be a whole segment with a name";
 		if (kind == SEGMENT_REST && (rest.p || text.n <= STR("{...}").n))
 			return "{name...} must have a name and stand at the end";

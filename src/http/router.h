@@ -13,11 +13,12 @@
 struct route {
 	enum http_method method;
 	const char *pattern;
-	unsigned access;                /* meaning is the API layer's */
+	unsigned access; /* meaning is the API layer's */
 	unsigned flags;
 	size_t body_limit;
 	void (*handle)(struct http_req *req);
-	const char *metric;             /* short name for metrics and the access log */
+	const char *metric; /* short name for metrics and the access log */
+	void *context;      /* of the module that handles it; may be NULL */
 };
 
 struct router {

@@ -11,7 +11,7 @@
 #include "base/metric.h"
 #include "http/edge.h"
 
-enum { SPARE_CONNS = 256 };     /* accepted in the turn in which as many others close */
+enum { SPARE_CONNS = 256 }; /* accepted in the turn in which as many others close */
 
 const struct http_limits http_default_limits = {
 	.head_bytes = 32 * 1024,

@@ -21,7 +21,7 @@ static void on_spin(uv_idle_t *spin)
 void ready_add(struct loop *l, struct op *op)
 {
 	list_append(&l->ready, &op->ready);
-	uv_idle_start(&l->spin, on_spin);      /* no effect while it is active */
+	uv_idle_start(&l->spin, on_spin); /* no effect while it is active */
 }
 
 size_t ready_run(struct loop *l)

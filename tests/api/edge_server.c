@@ -155,7 +155,8 @@ static void get_stream(struct http_req *req)
 	job->piece = mem_alloc(job->size);
 	memset(job->piece, 'x', job->size);
 	resp_start(req, 200);
-	resp_stream(req, "text/plain", query_number(req, "plain", 0) ? (int64_t)(job->left * job->size) : -1, stream_more);
+	resp_stream(req, "text/plain", query_number(req, "plain", 0) ? (int64_t)(job->left * job->size) : -1,
+	            stream_more);
 	if (query_number(req, "abort", 0)) {
 		if (resp_write(req, (struct str){ job->piece, job->size }))
 			resp_abort(req);
@@ -215,10 +216,12 @@ static void get_param(struct http_req *req)
 
 static void get_stats(struct http_req *req)
 {
-	send_text(req, arena_printf(&req->arena,
-	                            "{\"handled\":%u,\"gone\":%u,\"finished\":%u,\"connections\":%u,\"no_descriptors\":%lld}",
-	                            app.handled, app.gone, app.finished, app.server.conn_count,
-	                            (long long)metric_get(METRIC_ID_http_accept_failures_total, "descriptors", NULL)));
+	send_text(
+		req,
+		arena_printf(&req->arena,
+	                     "{\"handled\":%u,\"gone\":%u,\"finished\":%u,\"connections\":%u,\"no_descriptors\":%lld}",
+	                     app.handled, app.gone, app.finished, app.server.conn_count,
+	                     (long long)metric_get(METRIC_ID_http_accept_failures_total, "descriptors", NULL)));
 }
 
 static const struct route routes[] = {

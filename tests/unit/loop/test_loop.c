@@ -153,7 +153,7 @@ static void completion_never_runs_inside(void **state)
 	op_finish(t.slot, FAULT_NONE);
 	assert_null(t.slot);
 	assert_int_equal(t.done, 0);
-	op_cancel(&t.op, FAULT_CANCELLED);         /* too late: it has ended */
+	op_cancel(&t.op, FAULT_CANCELLED); /* too late: it has ended */
 	loop_run(&w->loop);
 	assert_int_equal(t.done, 2);
 	assert_int_equal(t.op.fault.code, FAULT_BUSY);
