@@ -5,6 +5,7 @@
 #include "api/api.h"
 
 #include "api/texts.h"
+#include "base/mem.h"
 #include "base/metric.h"
 #include "base/url.h"
 #include "core/links.h"
@@ -193,12 +194,21 @@ struct http_hooks api_hooks(struct api *a)
 	};
 }
 
-void api_init(struct api *a, struct core *core, const struct api_settings *settings)
+void api_init(struct api *a, struct core *core, const struct api_settings *settings, const struct route *more, size_t count)
 {
 	struct str why;
 
-	*a = (struct api){ .core = core, .settings = *settings, .started_us = uv_hrtime() / 1000 };
-	CHECK(router_init(&a->router, routes, COUNT_OF(routes), &why));
+	*a = (struct api){ .core = core, .settings = *settings };
+	a->routes = mem_alloc((COUNT_OF(routes) + count) * sizeof *a->routes);
+	memcpy(a->routes, routes, sizeof routes);
+	memcpy(a->routes + COUNT_OF(routes), more, count * sizeof *more);
+	CHECK(router_init(&a->router, a->routes, COUNT_OF(routes) + count, &why));
+}
+
+void api_clear(struct api *a)
+{
+	mem_release(a->routes);
+	a->routes = NULL;
 }
 
 /* ---- small things for handlers ---- */

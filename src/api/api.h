@@ -38,7 +38,7 @@ struct api {
 	struct core *core;
 	struct api_settings settings;
 	struct router router;
-	uint64_t started_us;
+	struct route *routes;
 };
 
 struct api_req {
@@ -56,7 +56,9 @@ struct api_req {
 	unsigned limit;                 /* of a listing */
 };
 
-void api_init(struct api *a, struct core *core, const struct api_settings *settings);
+/* `more`: routes of other modules, copied. */
+void api_init(struct api *a, struct core *core, const struct api_settings *settings, const struct route *more, size_t count);
+void api_clear(struct api *a);
 /* The hooks of the HTTP server that serves it. */
 struct http_hooks api_hooks(struct api *a);
 static inline struct api_req *api_of(struct http_req *http)

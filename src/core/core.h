@@ -13,12 +13,10 @@
 #include "loop/loop.h"
 
 struct core_settings {
+	struct str version;             /* of this program, for the instance's row */
 	struct str data_dir;
-	struct str public_url;          /* IMAGO_PUBLIC_URL without trailing slash; empty: from the request */
-	struct str environment;         /* "development" or "production" */
 	unsigned link_ttl_s;            /* 7 days */
 	unsigned live_jobs_max;         /* jobs in memory; above: 429 */
-	unsigned job_deadline_s;        /* 300 */
 	unsigned attempts_max;          /* tries at a provider that did not take the task: 1 + BATCH_MAX_RETRIES */
 	unsigned retry_delay_ms;        /* BATCH_RETRY_DELAY, doubled each time */
 	bool anonymous;

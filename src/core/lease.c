@@ -120,7 +120,7 @@ static void lease_answered(struct op *op)
 static void lease_tick(struct timer *t)
 {
 	struct lease *l = CONTAINER_OF(t, struct lease, timer);
-	struct str params[2] = { str_from(l->id.text), str_from(l->claimed ? l->epoch : IMAGO_VERSION) };
+	struct str params[2] = { str_from(l->id.text), l->claimed ? str_from(l->epoch) : l->core->settings.version };
 
 	if (l->stopping) {
 		op_forget(&l->call.op);
