@@ -9,6 +9,7 @@ import re
 
 import source
 
+# links.c: the key file, once, before the loop runs.
 # (pattern of the call, files that may make it, why not)
 CALLS = [
     (r"(?:strcpy|strcat|stpcpy|sprintf|vsprintf|strtok|strtok_r|gets)", None, "unbounded or stateful; use str and buf"),
@@ -24,7 +25,7 @@ CALLS = [
     (r"(?:uv_queue_work|uv_getaddrinfo|uv_getnameinfo|uv_random|uv_fs_[a-z]+)", None, "runs on libuv's thread pool"),
     (r"(?:getaddrinfo|getnameinfo|gethostbyname|gethostbyaddr|res_query)", None, "blocks; use io/names.h"),
     (r"(?:sleep|usleep|nanosleep)", r"src/pixels/", "the loop does not sleep"),
-    (r"(?:fsync|fdatasync|syncfs|sync)", r"src/io/sync|src/io/disk", "blocks the loop; use io/sync.h"),
+    (r"(?:fsync|fdatasync|syncfs|sync)", r"src/io/sync|src/io/disk|src/core/links\.c", "blocks the loop; use io/sync.h"),
     (r"(?:PQcancel|PQrequestCancel)", None, "blocks up to two seconds"),
     (r"(?:PQexec|PQexecParams|PQconnectdb|PQconnectdbParams|PQreset)", r"src/io/pg_sync", "blocks; only pg_sync may"),
     (r"redisAsync[A-Za-z]*", None, "no timeouts, callbacks inside free; use the reader and formatter"),
