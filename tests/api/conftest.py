@@ -55,7 +55,7 @@ def new_database(stores):
 
 
 @pytest.fixture(scope='module')
-def url(new_database):
+def sql_url(new_database):
     """A database with the schema in place, for the tests of one file."""
     url = new_database()
     migrate(url)
@@ -63,9 +63,9 @@ def url(new_database):
 
 
 @pytest.fixture
-def db(url):
+def db(sql_url):
     """A session of a running instance in it. Whatever a test did, the invariants hold in the end."""
-    bench = Bench(url)
+    bench = Bench(sql_url)
     yield bench
     assert violations(bench) == {}
     bench.close()

@@ -41,10 +41,10 @@ def test_migrations_are_numbered_without_a_gap():
     assert [os.path.basename(m)[:4] for m in MIGRATIONS] == ['%04d' % (i + 1) for i in range(len(MIGRATIONS))]
 
 
-def test_table_agrees_with_files(url):
+def test_table_agrees_with_files(sql_url):
     table = statement_table()
     assert set(table) == {os.path.basename(p) for p in glob.glob(QUERIES + '/*.sql')}
-    session = Session(url)
+    session = Session(sql_url)
     for file, params in table.items():
         assert read(os.path.join(QUERIES, file)).startswith('-- %s: ' % file[:-4])
         session.prepare(file[:-4])
@@ -54,9 +54,9 @@ def test_table_agrees_with_files(url):
 
 
 @pytest.mark.parametrize('file', sorted(statement_table()))
-def test_every_statement_has_indexes_for_all_it_reads(url, file):
+def test_every_statement_has_indexes_for_all_it_reads(sql_url, file):
     """Reading a whole table is switched off: a plan that does so all the same found no index."""
-    session = Session(url)
+    session = Session(sql_url)
     name, params = file[:-4], statement_table()[file]
     session.prepare(name)
     plan = '\n'.join(r[0] for r in session.sql('explain execute ' + name + ('(' + ','.join(['null'] * params) + ')' if params else '')))
@@ -162,11 +162,11 @@ def test_accept_of_an_id_twice_fails_and_leaves_nothing(db):
     assert everything(db) == before
 
 
-def test_accept_of_64_with_one_locked_and_one_overdrawn(db, url):
+def test_accept_of_64_with_one_locked_and_one_overdrawn(db, sql_url):
     users = [db.user(5) for _ in range(64)]
     jobs = [job(u, price=50 if i == 40 else 5, step='SUBMIT') for i, u in enumerate(users)]
     db.accept([job('usr_nobody')])                              # prepared and planned
-    other = locked_by_other(url, users[7])
+    other = locked_by_other(sql_url, users[7])
     started = time.monotonic()
     rows = db.accept(jobs)
     print('accept of 64, one locked, one overdrawn: %.1f ms' % ((time.monotonic() - started) * 1000))
@@ -190,15 +190,15 @@ def test_one_bad_row_fails_the_batch_and_only_that(db):
 
 
 @pytest.mark.parametrize('statement', ['accept', 'settle'])
-def test_waiting_sees_what_was_committed_meanwhile(db, url, statement):
+def test_waiting_sees_what_was_committed_meanwhile(db, sql_url, statement):
     """The row is read again once the lock is there: credits spent by the other session are not spent twice."""
     user = db.user(10)
     j = db.taken(user, price=5)
-    other = Bench(url)
+    other = Bench(sql_url)
     other.sql('begin')
     other_job = job(user, price=5)
     assert other.outcomes([other_job]) == ['ok']
-    waiting = Session(url)
+    waiting = Session(sql_url)
     waiting.sql("set lock_timeout = '100ms'")
     call = {'accept': lambda s: s('accept_waiting', *accept_params([job(user, price=5)], db.me, db.epoch)),
             'settle': lambda s: s('settle_waiting', *settle_params([end(j, 'FAILED')], db.me, db.epoch))}[statement]
@@ -344,13 +344,13 @@ def test_settle_that_is_stale_writes_nothing(db):
     assert everything(db) == before
 
 
-def test_settle_of_64_mixed(db, url):
+def test_settle_of_64_mixed(db, sql_url):
     users = [db.user(5) for _ in range(64)]
     jobs = [job(u) for u in users]
     assert set(db.outcomes(jobs)) == {'ok'}
     db.settle([end(jobs[3], 'CANCELLED')])
     db.sql("update image_generation_jobs set owner = 'other' where id = %s", jobs[5]['id'])
-    other = locked_by_other(url, users[7])
+    other = locked_by_other(sql_url, users[7])
     other.sql('select from image_generation_jobs where id = %s for update', jobs[9]['id'])
     started = time.monotonic()
     rows = db.settle([end(j) for j in jobs])
