@@ -205,6 +205,7 @@ SUITES = {
     "install": suite_install,
     "api": lambda c: black_box(c, "api", ["tests/api"]),
     "api-asan": lambda c: black_box(c, "api-asan", ["tests/api"], "build-asan", extra=["-m", "not slow"]),
+    "simulators": lambda c: black_box(c, "simulators", ["tests/simulators"]),
     "faults": lambda c: black_box(c, "faults", ["tests/faults"]),
     "browser": lambda c: black_box(c, "browser", ["tests/browser"]),
     "examples": lambda c: black_box(c, "examples", ["tests/examples"]),
