@@ -9,7 +9,6 @@
 #include "io/outbound_priv.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/mem.h"
 
@@ -214,8 +213,9 @@ static void find_ca_file(struct outbound *o)
 	const char *named = getenv("SSL_CERT_FILE");
 	struct str path = named && named[0] ? str_from(named) : STR("/etc/ssl/certs/ca-certificates.crt");
 
-	if (!str_to_cstr(path, o->ca_file, sizeof(o->ca_file)) || access(o->ca_file, R_OK) != 0)
-		LOG_ERROR(o->log, "outbound.no_ca_file", KV_STR("path", path));
+	/* a path that is too long is one that cannot be read: nothing is trusted then */
+	if (!str_to_cstr(path, o->ca_file, sizeof(o->ca_file)))
+		o->ca_file[0] = '\0';
 }
 
 static unsigned or_default(unsigned value, unsigned otherwise)
@@ -269,6 +269,7 @@ void outbound_free(struct outbound **op)
 	multi_clear(&o->multis[0]);
 	multi_clear(&o->multis[1]);
 	slab_clear(&o->transfers);
+	trust_clear(o);
 	curl_global_cleanup();
 	mem_release(o);
 	*op = NULL;

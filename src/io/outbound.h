@@ -66,8 +66,8 @@ struct outbound_config {
 /* NULL: allow_hosts cannot be understood (logged). Calls must be cleared before outbound_free or have ended. */
 struct outbound *outbound_new(struct loop *loop, const struct log *log, const struct outbound_config *config);
 void outbound_free(struct outbound **o);
-/* Loads the CA store of both multis: 20 ms each that would otherwise hit the first caller.
- * Before the first call; no network but loopback. */
+/* Reads the certificate authorities (SSL_CERT_FILE, else Debian's bundle): 27 ms that would
+ * otherwise hit the first caller. Again, for instance on SIGHUP: new connections use what the file holds then. */
 void outbound_warm(struct outbound *o);
 
 void outbound_call_init(struct outbound_call *call, struct loop *loop, void (*done)(struct op *op));

@@ -195,8 +195,7 @@ struct imago_memory *outbound_memory(struct arena *a)
 
 static void transfer_run(struct outbound_transfer *t)
 {
-	if (!t->easy)
-		t->easy = easy_take(t->multi->owner);
+	t->easy = easy_take(t->multi->owner);
 	easy_set_up(t);
 	t->state = TRANSFER_RUNNING;
 	CHECK(curl_multi_add_handle(t->multi->curl, t->easy) == CURLM_OK);
@@ -256,7 +255,7 @@ static bool try_next_address(struct outbound_transfer *t, CURLcode rc)
 		return false;
 	t->address++;
 	curl_multi_remove_handle(t->multi->curl, t->easy);
-	easy_clear(t);
+	easy_clear(t, false);
 	transfer_run(t);
 	return true;
 }
@@ -279,6 +278,7 @@ void transfer_finish(struct outbound_transfer *t, CURLcode rc)
 
 	if (try_next_address(t, rc))
 		return;
+	t->whole = rc == CURLE_OK;
 	if (t->op) {
 		call->sent = easy_has_sent(t);
 		fault.code = fault_of(t, rc, call->sent);
@@ -299,8 +299,7 @@ void transfer_end(struct outbound_transfer *t)
 		curl_multi_remove_handle(m->curl, t->easy);
 		if (t->call)
 			t->call->sent = easy_has_sent(t);
-		easy_clear(t);
-		easy_give_back(m->owner, t->easy);
+		easy_clear(t, t->whole);
 	}
 	if (t->call)
 		t->call->transfer = NULL;

@@ -6,7 +6,7 @@
  *     and a changed pin would be ignored while an old connection lives.) Host field,
  *     server name and certificate check still go by the URL.
  *  2. A paid request leaves once. Its body comes from a call-back that cannot be rewound,
- *     and on_request refuses a second beginning after a byte has left, with or without a body.
+ *     and a second beginning is refused after a byte has left, with or without a body.
  *  3. Every call-back looks at the slot first: without it the owner's memory may be gone.
  *  4. A call-back that makes curl give up says why in `verdict`.
  */
@@ -24,9 +24,11 @@ CURL *easy_take(struct outbound *o)
 	return easy;
 }
 
-void easy_give_back(struct outbound *o, CURL *easy)
+/* Only after a whole answer: curl_easy_reset forgets the options, but not that a broken
+ * transfer was to rewind its body, and the next one would fail for it with rc 65. */
+void easy_give_back(struct outbound *o, CURL *easy, bool whole)
 {
-	if (o->pooled == EASY_POOL) {
+	if (!whole || o->pooled == EASY_POOL) {
 		curl_easy_cleanup(easy);
 		return;
 	}
@@ -45,12 +47,21 @@ bool easy_has_sent(const struct outbound_transfer *t)
 
 /* ---- call-backs ---- */
 
+/* curl is about to send again what has left already: on another connection, by itself. */
+static bool is_second_time(struct outbound_transfer *t)
+{
+	if (!t->asked || t->repeatable || !easy_has_sent(t))
+		return false;
+	t->verdict = FAULT_CLOSED;
+	return true;
+}
+
 static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
 	struct outbound_transfer *t = arg;
 
 	(void)purpose;
-	if (!t->op || (address->family != AF_INET && address->family != AF_INET6))
+	if (!t->op || (address->family != AF_INET && address->family != AF_INET6) || is_second_time(t))
 		return CURL_SOCKET_BAD;
 	if (t->multi->guest && !address_guard_allows(&t->multi->owner->guard, t->url.host, t->url.port, &address->addr)) {
 		t->verdict = FAULT_FORBIDDEN;
@@ -68,12 +79,8 @@ static int on_request(void *arg, char *remote_ip, char *local_ip, int remote_por
 	(void)local_ip;
 	(void)remote_port;
 	(void)local_port;
-	if (!t->op)
+	if (!t->op || is_second_time(t))
 		return CURL_PREREQFUNC_ABORT;
-	if (t->asked && !t->repeatable && easy_has_sent(t)) {
-		t->verdict = FAULT_CLOSED;
-		return CURL_PREREQFUNC_ABORT;
-	}
 	t->asked = true;
 	return CURL_PREREQFUNC_OK;
 }
@@ -205,14 +212,6 @@ static size_t on_body(char *p, size_t size, size_t count, void *arg)
 
 /* ---- set-up ---- */
 
-void easy_set_tls(const struct outbound *o, CURL *easy)
-{
-	/* Debian's default directory of certificates would be searched for each new connection: 20 ms */
-	curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
-	curl_easy_setopt(easy, CURLOPT_CAINFO, o->ca_file);
-	curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-}
-
 static void append(struct curl_slist **list, const char *text)
 {
 	struct curl_slist *longer = curl_slist_append(*list, text);
@@ -337,7 +336,7 @@ static void set_connection(struct outbound_transfer *t)
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "imago");
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, t);
-	easy_set_tls(t->multi->owner, easy);
+	trust_set_up(t->multi->owner, easy);
 	if (t->multi->guest) {
 		curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
 		curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
@@ -366,10 +365,10 @@ void easy_set_up(struct outbound_transfer *t)
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
 }
 
-void easy_clear(struct outbound_transfer *t)
+void easy_clear(struct outbound_transfer *t, bool whole)
 {
-	/* the handle must not look at the lists again */
-	curl_easy_reset(t->easy);
+	easy_give_back(t->multi->owner, t->easy, whole);        /* before the lists it points to */
+	t->easy = NULL;
 	free_list(&t->headers);
 	free_list(&t->connect_to);
 }

@@ -96,8 +96,11 @@ void places_leave(struct outbound_transfer *t)
 
 static void let_in(struct outbound_multi *m, struct outbound_host *h)
 {
-	struct outbound_transfer *t = CONTAINER_OF(list_pop(&h->waiting), struct outbound_transfer, place);
+	struct link *first = list_pop(&h->waiting);
+	struct outbound_transfer *t;
 
+	CHECK(first);
+	t = CONTAINER_OF(first, struct outbound_transfer, place);
 	m->owner->waiting--;
 	m->active++;
 	h->active++;

@@ -6,7 +6,7 @@
  *     outbound_places.c   who may go now, who waits
  *     outbound_easy.c     one request as options of an easy handle, and its call-backs
  *     outbound.c          the two multis: sockets, timers, what has ended
- *     outbound_warm.c     loading the certificate authorities ahead of time
+ *     outbound_trust.c    the certificate authorities
  */
 #include <curl/curl.h>
 
@@ -81,6 +81,7 @@ struct outbound_transfer {
 	bool repeatable;                /* GET and HEAD: curl may send it again on a fresh connection */
 	bool asked;                     /* the request was begun on some connection */
 	bool head_done;
+	bool whole;                     /* curl said OK */
 	bool paused;                    /* the owner wants no data */
 	bool held;                      /* curl keeps data back */
 	char error[CURL_ERROR_SIZE];
@@ -97,6 +98,8 @@ struct outbound {
 	unsigned waiting;
 	CURL *pool[EASY_POOL];
 	unsigned pooled;
+	struct x509_store_st *authorities;      /* NULL: none, nobody is trusted */
+	bool looked_for_authorities;
 	char ca_file[256];
 };
 
@@ -112,12 +115,15 @@ void places_pump(struct outbound_multi *m);
 
 /* outbound_easy.c */
 CURL *easy_take(struct outbound *o);
-void easy_give_back(struct outbound *o, CURL *easy);
-void easy_set_tls(const struct outbound *o, CURL *easy);
+void easy_give_back(struct outbound *o, CURL *easy, bool whole);
 void easy_set_up(struct outbound_transfer *t);
-void easy_clear(struct outbound_transfer *t);
+void easy_clear(struct outbound_transfer *t, bool whole);  /* whole: the last transfer ended well */
 /* Did a byte of the request leave? */
 bool easy_has_sent(const struct outbound_transfer *t);
+
+/* outbound_trust.c */
+void trust_set_up(struct outbound *o, CURL *easy);
+void trust_clear(struct outbound *o);
 
 /* outbound.c */
 void multi_leave(struct outbound_multi *m);                 /* after curl has returned: end what has ended */
