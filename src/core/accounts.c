@@ -13,7 +13,8 @@ void accounts_init(struct accounts *as, struct loop *loop)
 {
 	as->loop = loop;
 	list_init(&as->all);
-	arena_init(&as->arena, 256 * 1024);
+	list_init(&as->gone);
+	arena_init(&as->arena, 1024 * 1024);
 }
 
 void accounts_clear(struct accounts *as)
@@ -28,10 +29,9 @@ static unsigned usual_concurrency(const struct imago_driver *d)
 	return d->capabilities & IMAGO_IN_HOUSE ? 64 : 256;
 }
 
-bool accounts_add(struct accounts *as, const struct account_spec *spec, struct str *why)
+static bool spec_is_sound(const struct account_spec *spec, struct str *why)
 {
 	const struct imago_driver *d = registry_find(str_from(spec->type));
-	struct account *a;
 	struct url base;
 
 	*why = STR("there is no such provider type");
@@ -40,27 +40,27 @@ bool accounts_add(struct accounts *as, const struct account_spec *spec, struct s
 	*why = STR("the key does not have the shape of this provider's keys");
 	if (d->credential_is_valid && !d->credential_is_valid(spec->credential.value))
 		return false;
-	*why = STR("its address is not an http(s) URL");
+	*why = STR("the provider's address is not an http(s) URL");
 	for (unsigned i = 0; i < IMAGO_BASES_MAX; i++)
 		if (spec->bases[i].n && !url_parse(spec->bases[i], &base))
 			return false;
-	a = arena_new(&as->arena, struct account);
-	a->driver = d;
-	a->at.id = arena_copy(&as->arena, spec->id);
+	return true;
+}
+
+static void account_set(struct accounts *as, struct account *a, const struct account_spec *spec)
+{
+	a->driver = registry_find(str_from(spec->type));
 	a->at.credential.value = arena_copy(&as->arena, spec->credential.value);
 	for (unsigned i = 0; i < IMAGO_BASES_MAX; i++)
 		a->at.bases[i] = arena_copy(&as->arena, spec->bases[i]);
 	a->name = arena_copy(&as->arena, spec->name);
 	a->key_source = arena_copy(&as->arena, spec->key_source);
-	a->concurrency = spec->concurrency ? spec->concurrency : usual_concurrency(d);
-	list_init(&a->waiting);
-	list_append(&as->all, &a->link);
-	return true;
+	a->concurrency = spec->concurrency ? spec->concurrency : usual_concurrency(a->driver);
 }
 
-struct account *accounts_find(struct accounts *as, struct str id)
+static struct account *find_in(const struct link *list, struct str id)
 {
-	LIST_EACH(&as->all, l) {
+	LIST_EACH(list, l) {
 		struct account *a = CONTAINER_OF(l, struct account, link);
 
 		if (str_eq(a->at.id, id))
@@ -69,12 +69,44 @@ struct account *accounts_find(struct accounts *as, struct str id)
 	return NULL;
 }
 
+bool accounts_replace(struct accounts *as, const struct account_spec *specs, unsigned n, struct str *why)
+{
+	struct link fresh;
+
+	for (unsigned i = 0; i < n; i++)
+		if (!spec_is_sound(&specs[i], why))
+			return false;
+	list_init(&fresh);
+	for (unsigned i = 0; i < n; i++) {
+		struct account *a = find_in(&as->all, specs[i].id);
+
+		if (!a)
+			a = find_in(&as->gone, specs[i].id);
+		if (a) {
+			list_remove(&a->link);
+		} else {
+			a = arena_new(&as->arena, struct account);
+			a->at.id = arena_copy(&as->arena, specs[i].id);
+			list_init(&a->waiting);
+			list_init(&a->link);
+		}
+		account_set(as, a, &specs[i]);
+		list_append(&fresh, &a->link);
+	}
+	list_move_all(&as->gone, &as->all);
+	list_move_all(&as->all, &fresh);
+	return true;
+}
+
+struct account *accounts_find(struct accounts *as, struct str id)
+{
+	return find_in(&as->all, id);
+}
+
 static enum fault_code route_default(struct accounts *as, const struct catalog *catalog, struct account **account,
                                      const struct catalog_row **row)
 {
-	struct link *first = list_first(&as->all);
-
-	*account = CONTAINER_OF(first, struct account, link);
+	*account = CONTAINER_OF(as->all.next, struct account, link);
 	*row = catalog_default(catalog, str_from((*account)->driver->type));
 	return *row ? FAULT_NONE : FAULT_NOT_CONFIGURED;
 }

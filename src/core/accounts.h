@@ -34,7 +34,7 @@ struct account_wait {
 
 struct accounts {
 	struct loop *loop;
-	struct link all;
+	struct link all, gone;
 	struct arena arena;
 };
 
@@ -48,8 +48,10 @@ struct account_spec {
 
 void accounts_init(struct accounts *as, struct loop *loop);
 void accounts_clear(struct accounts *as);
-/* false: *why says what is wrong with it. */
-MUST_CHECK bool accounts_add(struct accounts *as, const struct account_spec *spec, struct str *why);
+/* These and no others from now on, in this order. An account that was there before keeps its address in memory and
+ * its slots; one that is gone is found no more, but stays readable for the jobs that hold a slot of it.
+ * False: nothing was changed, *why says what is wrong. */
+MUST_CHECK bool accounts_replace(struct accounts *as, const struct account_spec *specs, unsigned n, struct str *why);
 struct account *accounts_find(struct accounts *as, struct str id);
 /* Which account and catalog row serve this request: by model name (empty: the first account's default
  * model). FAULT_NONE, NOT_CONFIGURED (no account could ever do it), BAD_FIELD (no such model; *nearest names one). */

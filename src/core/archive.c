@@ -58,7 +58,7 @@ void archive_put(struct archive *a, struct job_record *record)
 
 	archive_forget(a, record->id);
 	if (a->by_id.count >= ARCHIVE_RECORDS)
-		entry_drop(a, CONTAINER_OF(list_first(&a->recent), struct entry, used));
+		entry_drop(a, CONTAINER_OF(a->recent.next, struct entry, used));
 	e = slab_get(&a->slab);
 	e->record = record_ref(record);
 	e->read_ms = loop_now_ms(a->core->loop);

@@ -56,7 +56,7 @@ static void known_put(struct users *u, const uint8_t *hash, const struct identit
 	if (n)
 		known_drop(u, CONTAINER_OF(n, struct known, node));
 	if (u->by_hash.count >= KNOWN_MAX)
-		known_drop(u, CONTAINER_OF(list_first(&u->recent), struct known, used));
+		known_drop(u, CONTAINER_OF(u->recent.next, struct known, used));
 	k = slab_get(&u->slab);
 	memcpy(k->hash, hash, SHA256_BYTES);
 	k->valid = who != NULL;

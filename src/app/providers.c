@@ -1,0 +1,95 @@
+/*
+ * providers - accounts from settings, and reloading them.
+ */
+#include <stdio.h>
+
+#include "app/app.h"
+#include "base/mem.h"
+#include "core/accounts.h"
+#include "providers/catalog.h"
+#include "providers/registry.h"
+
+enum { CATALOG_FILE_MAX = 4 * 1024 * 1024 };
+
+bool providers_configure(struct app *app, const struct config *c, struct str *why)
+{
+	struct account_spec specs[2];
+	unsigned n = 0;
+
+	if (c->fal_key.value.n)
+		specs[n++] = (struct account_spec){
+			.type = "fal",
+			.id = STR("fal_default"),
+			.name = STR("fal.ai"),
+			.key_source = c->fal_key_source,
+			.bases = { c->fal_queue_url, c->fal_run_url, c->fal_rest_url },
+			.credential = c->fal_key,
+			.concurrency = c->fal_concurrency,
+		};
+	if (str_is(c->demo, "on"))
+		specs[n++] = (struct account_spec){ .type = "demo", .id = STR("demo_default"), .name = STR("Demo") };
+	if (!accounts_replace(&app->accounts, specs, n, why))
+		return false;
+	for (unsigned i = 0; i < n; i++)
+		LOG_INFO(&app->log, "provider.configured", KV_STR("id", specs[i].id), KV_STR("key_from", specs[i].key_source));
+	if (n == 0)
+		LOG_WARN(&app->log, "provider.none",
+		         KV_CSTR("advice", "no provider is configured: set FAL_KEY, or IMAGO_DEMO=on; `imago doctor` tells more"));
+	return true;
+}
+
+static bool read_file(const char *path, struct buf *out)
+{
+	FILE *f = fopen(path, "re");
+	size_t n = 0;
+	char *room;
+
+	if (!f)
+		return false;
+	while ((room = buf_room(out, 65536)) && (n = fread(room, 1, 65536, f)) > 0)
+		buf_added(out, n);
+	fclose(f);
+	return !out->overflowed && n == 0;
+}
+
+struct catalog *catalog_load(const struct config *config, struct arena *a, struct str *why)
+{
+	struct catalog_error error;
+	struct catalog *catalog;
+	struct buf text;
+
+	buf_init(&text, CATALOG_FILE_MAX);
+	if (config->catalog_file.n && !read_file(config->catalog_file.p, &text)) {
+		*why = arena_printf(a, "IMAGO_CATALOG: %.*s cannot be read", STRF(config->catalog_file));
+		buf_clear(&text);
+		return NULL;
+	}
+	catalog = catalog_parse(config->catalog_file.n ? buf_view(&text) : catalog_builtin(), &error);
+	if (!catalog)
+		*why = arena_printf(a, "IMAGO_CATALOG: row %zu: %s", error.row, error.text);
+	else if (!registry_check_catalog(catalog, a, why))
+		catalog_free(&catalog);
+	buf_clear(&text);
+	return catalog;
+}
+
+void app_reload(struct app *app)
+{
+	struct config *fresh = config_reload(app->config), **slot;
+	struct str why = { NULL, 0 };
+
+	config_log_problems(fresh, &app->log);
+	if (config_has_errors(fresh) || !providers_configure(app, fresh, &why)) {
+		LOG_ERROR(&app->log, "reload.refused", KV_STR("why", why));
+		config_free(&fresh);
+		return;
+	}
+	app->core.settings.attempts_max = 1 + fresh->retries_max;
+	app->core.settings.retry_delay_ms = fresh->retry_delay_ms;
+	app->api.settings.cors_origins = fresh->cors_origins;
+	/* What was read before stays in memory: settings that do not reload point into it. */
+	slot = &app->superseded[app->superseded_count++ % COUNT_OF(app->superseded)];
+	config_free(slot);
+	*slot = fresh;
+	LOG_INFO(&app->log, "reload.done");
+}
