@@ -332,7 +332,7 @@ static void read_options(int argc, char **argv, struct sim *sim, unsigned *port,
 
 	for (int i = 1; i < argc; i++) {
 		bool known = false;
-		uint64_t n;
+		uint64_t n = 0;
 
 		if (str_is(str_from(argv[i]), "--stdin")) {
 			*ends_with_stdin = true;

@@ -206,11 +206,11 @@ static void make_webp(struct buf *out, unsigned width, unsigned height, uint32_t
 void picture_make(struct buf *out, enum imago_format format, unsigned width, unsigned height, uint32_t rgb)
 {
 	CHECK(width >= 1 && width <= PICTURE_SIDE_MAX && height >= 1 && height <= PICTURE_SIDE_MAX);
+	CHECK(format < IMAGO_FORMATS);
 	switch (format) {
-	case IMAGO_PNG: make_png(out, width, height, rgb); return;
-	case IMAGO_JPEG: make_jpeg(out, width, height, rgb); return;
-	case IMAGO_WEBP: make_webp(out, width, height, rgb); return;
+	case IMAGO_PNG: make_png(out, width, height, rgb); break;
+	case IMAGO_JPEG: make_jpeg(out, width, height, rgb); break;
+	case IMAGO_WEBP: make_webp(out, width, height, rgb); break;
 	case IMAGO_FORMATS: break;
 	}
-	CHECK(!"a picture format");
 }
