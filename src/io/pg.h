@@ -8,7 +8,7 @@
  *
  * Each call is followed by a sync of its own, and has happened when that sync is read: never
  * at COMMAND_OK, which a neighbour can still undo. Statements are the rows of stmts.def,
- * prepared at connect; that also checks them against the live schema.
+ * all prepared once before a class goes up, which checks them against the live schema.
  *
  * Completion  call->op, see loop/op.h. Rows may be read until pg_call_clear.
  * Errors      STORE_DOWN  not sent: nothing happened

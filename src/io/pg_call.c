@@ -62,12 +62,12 @@ static struct pg_slot *slot_new(struct pg_conn *c, unsigned timeout_ms, uint64_t
 	return slot;
 }
 
-struct pg_slot *pg_slot_set_timeout(struct pg_conn *c, unsigned timeout_ms, uint64_t due_ms)
+struct pg_slot *pg_slot_before(const struct pg_slot *next, unsigned kind)
 {
-	struct pg_slot *slot = slot_new(c, timeout_ms, due_ms);
+	struct pg_slot *slot = slot_new(next->conn, next->timeout_ms, next->due_ms);
 
-	snprintf(slot->room, sizeof slot->room, "SET statement_timeout = %u", timeout_ms);
-	slot->sql = slot->room;
+	slot->kind = kind;
+	slot->stmt = next->stmt;
 	return slot;
 }
 
@@ -106,7 +106,8 @@ void pg_slot_sent(struct pg_slot *slot)
 	slot->place = SLOT_SENT;
 	c->sent_count++;
 	list_append(&c->sent, &slot->link);
-	if (!timer_is_armed(&slot->timer) || slot->timer.due_ms != slot->due_ms)
+	/* What goes before a call is watched over by the call's own deadline. */
+	if (slot->kind == SLOT_CALL && slot->timer.due_ms != slot->due_ms)
 		slot_arm(slot, UINT64_MAX);
 }
 
@@ -167,7 +168,7 @@ static void log_refused(struct pg_slot *slot, const char *state, const char *wor
 		return;
 	}
 	LOG_WARN(&pg->log, "postgres.refused", KV_CSTR("class", pg_class_name(c->which)),
-	         KV_CSTR("statement", slot->sql ? "SET" : pg->config.statements[slot->stmt].name),
+	         KV_CSTR("statement", slot->kind == SLOT_SET ? "SET" : pg->config.statements[slot->stmt].name),
 	         KV_CSTR("sqlstate", state), KV_CSTR("cause", words), KV_INT("unlogged", pg->refused_unlogged));
 	pg->refused_logged_ms = now;
 	pg->refused_unlogged = 0;
@@ -184,6 +185,8 @@ static void slot_refused(struct pg_slot *slot)
 	if (!words)
 		words = "no result";
 	log_refused(slot, state, words);
+	if (slot->kind == SLOT_PREPARE)
+		slot->conn->prepared[slot->stmt] = false;
 	/* The schema changed under a prepared statement, or a pooler gave us another session. */
 	if (sqlstate_is(state, "26000") || (sqlstate_is(state, "0A000") && str_starts(str_from(words), STR("cached plan"))))
 		slot->conn->stale = true;

@@ -1,17 +1,21 @@
 /*
  * pg_conn - the life of one connection, and the five of them.
  *
- *            again            names known         PQconnectPoll OK      sync of all PREPAREs
- *   DOWN ----------> RESOLVING ----------> CONNECTING ----------> PREPARING ----------> UP
- *     ^                  |                      |                     |                 |
- *     +------------------+----------------------+---------------------+-----------------+   pg_conn_lost
+ *            again            names known         PQconnectPoll OK      sync read       all classes checked
+ *   DOWN ----------> RESOLVING ----------> CONNECTING ----------> PREPARING ----------> READY -------> UP
+ *     ^                  |                      |                     |                   |            |
+ *     +------------------+----------------------+---------------------+-------------------+------------+   pg_conn_lost
  *
  * Invariants
  *  1. `sent` is empty unless UP. `queue` may hold calls in any state.
  *  2. Nothing here blocks: addresses are pinned, PQfinish is called only on sockets that
  *     are non-blocking, PQcancel (which waits for its own connection) is never called.
- *  3. In DOWN the timer `again` is armed; in the other states but UP the timer `limit` is.
+ *  3. In DOWN the timer `again` is armed; in the other states before READY the timer `limit` is.
  *  4. `changed` is called from the loop, after the calls that were lost have been finished.
+ *
+ * Checking the statements against the schema means to prepare them, which takes 20 to 40 ms for all.
+ * So at start each connection prepares a fifth, at the same time, and none goes up before all
+ * are known to be good; after that each prepares what it uses when it first uses it.
  *
  * The first attempt after a loss is made at once, so that a single dropped connection costs
  * milliseconds; then 100 ms, doubled up to 2 s, each with up to a quarter of jitter. A connection that
@@ -88,6 +92,9 @@ static void on_socket(uv_poll_t *poll, int status, int events)
 		break;
 	case PG_PREPARING:
 		pg_pipe_prepare_io(w->conn);
+		break;
+	case PG_READY:
+		pg_pipe_ready_io(w->conn);
 		break;
 	case PG_UP:
 		pg_pipe_io(w->conn);
@@ -200,7 +207,7 @@ static void connect_begin(struct pg_conn *c)
 
 /* ---- up and down ---- */
 
-void pg_conn_up(struct pg_conn *c)
+static void conn_up(struct pg_conn *c)
 {
 	struct pg *pg = c->pg;
 	uint64_t now = loop_now_ms(pg->loop);
@@ -209,7 +216,6 @@ void pg_conn_up(struct pg_conn *c)
 	c->up_since_ms = now;
 	c->failures = c->failures ? 1 : 0;
 	c->logged[0] = '\0';
-	timer_stop(pg->loop, &c->limit);
 	pg_slots_rearm(c);
 	loop_at_turn_end(&c->flush);
 	metric_set(METRIC_ID_postgres_up, class_names[c->which], NULL, 1);
@@ -217,6 +223,21 @@ void pg_conn_up(struct pg_conn *c)
 	         KV_INT("down_ms", now - c->down_since_ms));
 	if (pg->config.changed)
 		pg->config.changed(pg->config.user, c->which, true);
+}
+
+void pg_conn_ready(struct pg_conn *c)
+{
+	struct pg *pg = c->pg;
+
+	c->state = PG_READY;
+	c->checked = true;
+	timer_stop(pg->loop, &c->limit);
+	for (unsigned i = 0; i < PG_CLASSES; i++)
+		if (!pg->conns[i].checked)
+			return;
+	for (unsigned i = 0; i < PG_CLASSES; i++)
+		if (pg->conns[i].state == PG_READY)
+			conn_up(&pg->conns[i]);
 }
 
 static void conn_close(struct pg_conn *c)
@@ -228,6 +249,7 @@ static void conn_close(struct pg_conn *c)
 	PQfinish(c->pq);
 	c->pq = NULL;
 	c->blocked = c->stale = false;
+	memset(c->prepared, 0, c->pg->config.statement_count * sizeof *c->prepared);
 }
 
 static unsigned backoff_ms(const struct pg_conn *c)
@@ -285,6 +307,7 @@ static void conn_init(struct pg *pg, enum pg_class which)
 	c->pg = pg;
 	c->which = which;
 	c->down_since_ms = loop_now_ms(pg->loop);
+	c->prepared = mem_alloc(pg->config.statement_count * sizeof *c->prepared);
 	list_init(&c->queue);
 	list_init(&c->sent);
 	pg_hosts_init(&c->hosts);
@@ -316,8 +339,8 @@ struct pg *pg_new(struct loop *loop, const struct log *log, const struct pg_conf
 		pg->config.pending_max = 4096;
 	pg->url_is_valid = pg_url_parse(&pg->url, config->url);
 	pg->config.url = NULL;          /* its owner may free it */
-	/* Beside the calls there is at most one SET of ours for each call in a window. */
-	slab_init(&pg->slots, sizeof(struct pg_slot), PG_CLASSES * (size_t)(pg->config.pending_max + PG_WINDOW));
+	/* Each call in a window may have a SET and a PREPARE of ours in front. */
+	slab_init(&pg->slots, sizeof(struct pg_slot), PG_CLASSES * (size_t)(pg->config.pending_max + 2 * PG_WINDOW + 2));
 	for (unsigned i = 0; i < PG_CLASSES; i++)
 		conn_init(pg, (enum pg_class)i);
 	return pg;
@@ -339,6 +362,7 @@ void pg_free(struct pg **pg_at)
 		pg_slots_fail(c, &c->sent, FAULT_CLOSED, "the server is ending");
 		pg_slots_fail(c, &c->queue, FAULT_STORE_DOWN, "the server is ending");
 		pg_hosts_clear(&c->hosts);
+		mem_release(c->prepared);
 	}
 	slab_clear(&pg->slots);
 	pg_url_clear(&pg->url);
@@ -360,7 +384,13 @@ uint64_t pg_down_ms(const struct pg *pg, enum pg_class which)
 
 struct str pg_why(const struct pg *pg, enum pg_class which)
 {
-	return str_from(pg->conns[which].why);
+	const struct pg_conn *c = &pg->conns[which];
+
+	/* Ready, and waiting for the others: what holds them up. */
+	for (unsigned i = 0; c->state == PG_READY && i < PG_CLASSES; i++)
+		if (!pg->conns[i].checked)
+			c = &pg->conns[i];
+	return str_from(c->why);
 }
 
 const char *pg_class_name(enum pg_class which)

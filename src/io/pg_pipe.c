@@ -4,7 +4,7 @@
  *   queue --hand_over (end of turn)--> libpq --> socket --> results_read --sync--> answered
  *
  * Invariants
- *  1. Each call is one statement and one sync, so an error stays inside its call, and the syncs
+ *  1. Each call is one statement and one sync (so is a PREPARE before its first use), so an error stays inside its call, and the syncs
  *     come back in the order of `sent`.
  *  2. A result is kept in its slot until the sync behind it is read. A COMMAND_OK without its
  *     sync is no answer: the commit may still fail.
@@ -21,6 +21,14 @@
 
 enum { RESULTS_A_TURN = 64, NULLS_MAX = 3 };
 
+static bool send_prepare(struct pg_conn *c, unsigned stmt)
+{
+	const struct pg_statement *s = &c->pg->config.statements[stmt];
+
+	c->prepared[stmt] = true;
+	return PQsendPrepare(c->pq, s->name, s->text, 0, NULL) == 1;
+}
+
 /* ---- preparing ---- */
 
 bool pg_pipe_prepare(struct pg_conn *c)
@@ -28,24 +36,22 @@ bool pg_pipe_prepare(struct pg_conn *c)
 	const struct pg_config *config = &c->pg->config;
 	char set[64];
 
-	c->prepared = 0;
+	c->answers = 0;
 	c->server_timeout_ms = config->call_timeout_ms;
 	/* By a statement, since poolers refuse it as a start-up option. */
 	snprintf(set, sizeof set, "SET statement_timeout = %u", config->call_timeout_ms);
 	if (!PQsendQueryParams(c->pq, set, 0, NULL, NULL, NULL, NULL, 0))
 		return false;
-	for (unsigned i = 0; i < config->statement_count; i++) {
-		const struct pg_statement *s = &config->statements[i];
-
-		if (!PQsendPrepare(c->pq, s->name, s->text, 0, NULL))
+	for (unsigned i = c->which; !c->checked && i < config->statement_count; i += PG_CLASSES)
+		if (!send_prepare(c, i))
 			return false;
-	}
 	return PQpipelineSync(c->pq) == 1;
 }
 
 static void prepare_failed(struct pg_conn *c, const PGresult *r)
 {
-	const char *name = c->prepared ? c->pg->config.statements[c->prepared - 1].name : "SET";
+	unsigned stmt = c->which + (c->answers - 1) * PG_CLASSES;
+	const char *name = c->answers ? c->pg->config.statements[stmt].name : "SET";
 	const char *words = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
 	char text[PG_WHY];
 
@@ -66,9 +72,9 @@ static bool prepare_results(struct pg_conn *c)
 		}
 		nulls = 0;
 		if (status == PGRES_COMMAND_OK)
-			c->prepared++;
+			c->answers++;
 		else if (status == PGRES_PIPELINE_SYNC)
-			pg_conn_up(c);
+			pg_conn_ready(c);
 		else
 			prepare_failed(c, r);
 		PQclear(r);
@@ -91,7 +97,7 @@ static bool flush(struct pg_conn *c)
 		return true;
 	c->blocked = left > 0;
 	pg_conn_watch(c, UV_READABLE | (c->blocked ? UV_WRITABLE : 0));
-	return c->state == PG_PREPARING || c->state == PG_UP;
+	return c->state != PG_DOWN;
 }
 
 void pg_pipe_prepare_io(struct pg_conn *c)
@@ -106,43 +112,74 @@ void pg_pipe_prepare_io(struct pg_conn *c)
 		flush(c);
 }
 
+/* Nothing is asked yet: only a loss can come. */
+void pg_pipe_ready_io(struct pg_conn *c)
+{
+	if (PQconsumeInput(c->pq) != 1)
+		pg_conn_lost(c, "lost", PQerrorMessage(c->pq));
+}
+
 /* ---- sending ---- */
 
-static bool transmit(struct pg_conn *c, const struct pg_slot *slot)
+static bool transmit_call(struct pg_conn *c, const struct pg_slot *slot)
 {
 	const char *values[PG_PARAMS_MAX];
 	const char *p = slot->params;
-	int ok;
 
 	for (unsigned i = 0; i < slot->count; i++) {
 		values[i] = slot->nulls >> i & 1 ? NULL : p;
 		p += strlen(p) + 1;
 	}
-	if (slot->sql)
-		ok = PQsendQueryParams(c->pq, slot->sql, 0, NULL, NULL, NULL, NULL, 0);
-	else
-		ok = PQsendQueryPrepared(c->pq, c->pg->config.statements[slot->stmt].name, (int)slot->count, values,
-		                         NULL, NULL, 0);
-	return ok && PQpipelineSync(c->pq);
+	return PQsendQueryPrepared(c->pq, c->pg->config.statements[slot->stmt].name, (int)slot->count, values, NULL,
+	                           NULL, 0) == 1;
 }
 
-/* The session's statement_timeout follows the calls: a longer deadline needs a longer one. */
-static bool transmit_timeout(struct pg_conn *c, const struct pg_slot *next)
+static bool transmit(struct pg_conn *c, const struct pg_slot *slot)
 {
-	unsigned least = c->pg->config.call_timeout_ms;
-	unsigned wanted = next->timeout_ms > least ? next->timeout_ms : least;
-	struct pg_slot *set;
+	char set[64];
+	bool ok = false;
 
-	if (wanted == c->server_timeout_ms)
-		return true;
-	set = pg_slot_set_timeout(c, wanted, next->due_ms);
-	if (!transmit(c, set)) {
-		pg_slot_free(set);
+	switch (slot->kind) {
+	case SLOT_CALL:
+		ok = transmit_call(c, slot);
+		break;
+	case SLOT_PREPARE:
+		ok = send_prepare(c, slot->stmt);
+		break;
+	case SLOT_SET:
+		snprintf(set, sizeof set, "SET statement_timeout = %u", c->server_timeout_ms);
+		ok = PQsendQueryParams(c->pq, set, 0, NULL, NULL, NULL, NULL, 0) == 1;
+		break;
+	}
+	return ok && PQpipelineSync(c->pq) == 1;
+}
+
+static bool transmit_before(struct pg_conn *c, const struct pg_slot *next, unsigned kind)
+{
+	struct pg_slot *slot = pg_slot_before(next, kind);
+
+	if (!transmit(c, slot)) {
+		pg_slot_free(slot);
 		return false;
 	}
-	pg_slot_sent(set);
-	c->server_timeout_ms = wanted;
+	pg_slot_sent(slot);
 	return true;
+}
+
+static bool transmit_whole(struct pg_conn *c, const struct pg_slot *slot)
+{
+	unsigned least = c->pg->config.call_timeout_ms;
+	unsigned wanted = slot->timeout_ms > least ? slot->timeout_ms : least;
+
+	/* The session's statement_timeout follows the calls: a longer deadline needs a longer one. */
+	if (wanted != c->server_timeout_ms) {
+		c->server_timeout_ms = wanted;
+		if (!transmit_before(c, slot, SLOT_SET))
+			return false;
+	}
+	if (!c->prepared[slot->stmt] && !transmit_before(c, slot, SLOT_PREPARE))
+		return false;
+	return transmit(c, slot);
 }
 
 void pg_pipe_hand_over(struct turn_hook *h)
@@ -161,7 +198,7 @@ void pg_pipe_hand_over(struct turn_hook *h)
 			pg_slot_free(slot);     /* cancelled before it was sent */
 			continue;
 		}
-		if (!transmit_timeout(c, slot) || !transmit(c, slot)) {
+		if (!transmit_whole(c, slot)) {
 			pg_conn_lost(c, "lost", PQerrorMessage(c->pq));
 			return;
 		}

@@ -47,7 +47,7 @@ struct pg_keywords {
 	unsigned count;
 };
 
-enum pg_state { PG_DOWN, PG_RESOLVING, PG_CONNECTING, PG_PREPARING, PG_UP };
+enum pg_state { PG_DOWN, PG_RESOLVING, PG_CONNECTING, PG_PREPARING, PG_READY, PG_UP };
 
 /* libuv wants the handle until its close callback, libpq changes sockets while it connects: so
  * each watch is an object of its own that outlives the connection by a turn. */
@@ -64,7 +64,9 @@ struct pg_conn {
 	struct pg_watch *watch;
 	bool blocked;                   /* libpq holds bytes that the socket did not take */
 	bool stale;                     /* a statement must be prepared anew: reconnect once nothing is in flight */
-	unsigned prepared;              /* results of PREPARING so far */
+	bool checked;                   /* its share of the statements fits the schema */
+	unsigned answers;               /* results of PREPARING so far */
+	bool *prepared;                 /* statements this session has, each prepared before its first use */
 	struct link queue, sent;        /* struct pg_slot: not handed to libpq; handed over */
 	unsigned queued_count, sent_count;
 	size_t queued_bytes;
@@ -106,7 +108,8 @@ struct pg_slot {
 	struct timer timer;
 	uint64_t due_ms;
 	PGresult *result;               /* waits for its sync */
-	const char *sql;                /* a SET of our own instead of a statement */
+	/* CALL executes `stmt`; PREPARE goes before its first use; SET changes statement_timeout. */
+	enum { SLOT_CALL, SLOT_PREPARE, SLOT_SET } kind;
 	unsigned stmt, count, timeout_ms;
 	enum { SLOT_NEW, SLOT_QUEUED, SLOT_SENT } place;
 	uint64_t nulls;                 /* bit i: parameter i is NULL */
@@ -132,17 +135,19 @@ void pg_why_set(char why[PG_WHY], const char *message);
 /* pg_conn.c */
 void pg_conn_lost(struct pg_conn *c, const char *reason, const char *message);
 void pg_conn_watch(struct pg_conn *c, int events);
+void pg_conn_ready(struct pg_conn *c);
 
 /* pg_pipe.c */
 bool pg_pipe_prepare(struct pg_conn *c);
-void pg_pipe_prepare_io(struct pg_conn *c);     /* calls pg_conn_up when all is prepared */
+void pg_pipe_prepare_io(struct pg_conn *c);     /* calls pg_conn_ready when all is prepared */
+void pg_pipe_ready_io(struct pg_conn *c);
 void pg_pipe_io(struct pg_conn *c);
 void pg_pipe_hand_over(struct turn_hook *h);
 void pg_pipe_read_more(struct timer *t);
-void pg_conn_up(struct pg_conn *c);
 
 /* pg_call.c */
-struct pg_slot *pg_slot_set_timeout(struct pg_conn *c, unsigned timeout_ms, uint64_t due_ms);
+/* A slot of our own that goes before `next`: SLOT_PREPARE or SLOT_SET. */
+struct pg_slot *pg_slot_before(const struct pg_slot *next, unsigned kind);
 void pg_slot_free(struct pg_slot *slot);
 void pg_slot_sent(struct pg_slot *slot);
 /* The sync was read: what `result` says is so. */

@@ -287,7 +287,8 @@ static void waits_until_the_schema_is_there(void **state)
 	connect_all(f, &config);
 	rig_pass(&f->rig, 300);
 	assert_int_equal(f->ups, 0);
-	assert_true(str_find(pg_why(f->pg, PG_READ), STR("insert")) != SIZE_MAX);
+	for (unsigned i = 0; i < PG_CLASSES; i++)       /* also of those that wait for the others */
+		assert_true(str_find(pg_why(f->pg, (enum pg_class)i), STR("\"t\" does not exist")) != SIZE_MAX);
 	assert_true(pg_down_ms(f->pg, PG_READ) > 0);
 	sql(f, "alter table elsewhere rename to t");
 	assert_true(rig_until(&f->rig, &f->ups, PG_CLASSES, 5000));
