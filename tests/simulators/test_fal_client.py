@@ -6,6 +6,7 @@ import json
 import pathlib
 import re
 import subprocess
+import time
 
 import pytest
 
@@ -67,16 +68,27 @@ def fal(world, sim):
     return world[1]
 
 
+def until(ask, seconds=10):
+    """What ask() says as soon as it says something."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = ask()
+        if found:
+            return found
+        time.sleep(0.005)
+    raise AssertionError("it never happened")
+
+
 def submit(fal, prompt, **options):
     return fal.ok("submit", input={"prompt": prompt}, **options)["request_id"]
 
 
 def wait_until_completed(fal, request_id):
-    for _ in range(200):
+    def completed():
         status = fal.ok("status", requestId=request_id)
-        if status["status"] == "COMPLETED":
-            return status
-    raise AssertionError("never completed")
+        return status if status["status"] == "COMPLETED" else None
+
+    return until(completed)
 
 
 # ---- what goes well ----
@@ -284,10 +296,7 @@ def test_lost_answers_count_as_submissions(sim):
 def test_next_and_always(sim):
     sim.config(next=[{"count": 2, "rules": "[[submit:503 after=3]]"}], always="[[fail:internal_error]]")
     assert [post(sim, f"cat {n}")[0] for n in range(3)] == [503, 503, 200]
-    for _ in range(100):
-        if sim.stats()["failed"] == 1:
-            return
-    raise AssertionError(sim.stats())
+    until(lambda: sim.stats()["failed"] == 1)
 
 
 def test_max_queue_length(sim):
@@ -304,11 +313,12 @@ def test_unknown_words_are_told(sim):
 def picture(sim, rule, **body):
     answer = json.loads(sim.call("POST", f"/{MODEL}", {"prompt": rule, **body}, AUTH)[2])
     path = f"/fal-ai/imagen4/requests/{answer['request_id']}"
-    for _ in range(500):
+
+    def ready():
         status, _, text = sim.call("GET", path, headers=AUTH)
-        if status == 200:
-            return json.loads(text)["images"][0]
-    raise AssertionError("no result")
+        return json.loads(text)["images"][0] if status == 200 else None
+
+    return until(ready)
 
 
 @pytest.mark.parametrize("rule, check", [
