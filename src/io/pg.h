@@ -41,12 +41,12 @@ enum stmt_id {
 enum { PG_PARAMS_MAX = 40 };
 
 struct pg;
-struct pg_result;               /* PGresult */
+struct pg_result; /* PGresult */
 
 struct pg_call {
 	struct op op;
 	struct pg_result *result;
-	char sqlstate[6];               /* "" unless Postgres itself refused */
+	char sqlstate[6]; /* "" unless Postgres itself refused */
 };
 
 struct pg_statement {
@@ -57,14 +57,14 @@ struct pg_statement {
 extern const struct pg_statement stmt_texts[STMT_COUNT + 1];
 
 struct pg_config {
-	const char *url;                /* DATABASE_URL; never logged */
-	const struct pg_statement *statements;  /* NULL: stmt_texts; tests have their own */
+	const char *url;                       /* DATABASE_URL; never logged */
+	const struct pg_statement *statements; /* NULL: stmt_texts; tests have their own */
 	unsigned statement_count;
 	/* 0 stands for the value given here */
-	unsigned connect_timeout_ms;    /* 5 s: from a name to prepared statements */
-	unsigned call_timeout_ms;       /* 4 s: default deadline of a call */
-	unsigned pending_max;           /* calls in one class, sent or not: 4096; above: BUSY at once */
-	struct names *names;            /* resolves host names; NULL: addresses and sockets only */
+	unsigned connect_timeout_ms; /* 5 s: from a name to prepared statements */
+	unsigned call_timeout_ms;    /* 4 s: default deadline of a call */
+	unsigned pending_max;        /* calls in one class, sent or not: 4096; above: BUSY at once */
+	struct names *names;         /* resolves host names; NULL: addresses and sockets only */
 	/* A notification on a channel that was listened to. */
 	void (*notified)(void *user, struct str channel, struct str payload);
 	/* A class became usable or not; never called inside pg_new or pg_call. It may call anything but pg_free.
@@ -75,8 +75,8 @@ struct pg_config {
 
 /* Text parameters; a str with p NULL is SQL NULL. Copied before this returns. A NUL byte in one
  * ends the call with INTERNAL and sqlstate 22021, as bad UTF-8 does. */
-void pg_call(struct pg *pg, enum pg_class which, struct pg_call *call, enum stmt_id stmt,
-             const struct str *params, unsigned count);
+void pg_call(struct pg *pg, enum pg_class which, struct pg_call *call, enum stmt_id stmt, const struct str *params,
+             unsigned count);
 /* The same with a deadline of its own. */
 void pg_call_within(struct pg *pg, enum pg_class which, struct pg_call *call, enum stmt_id stmt,
                     const struct str *params, unsigned count, unsigned timeout_ms);
@@ -84,11 +84,11 @@ void pg_call_init(struct pg_call *call, struct loop *loop, void (*done)(struct o
 void pg_call_clear(struct pg_call *call);
 
 unsigned pg_rows(const struct pg_call *call);
-struct str pg_text(const struct pg_call *call, unsigned row, unsigned column);       /* empty, p NULL: SQL NULL */
+struct str pg_text(const struct pg_call *call, unsigned row, unsigned column); /* empty, p NULL: SQL NULL */
 bool pg_is_null(const struct pg_call *call, unsigned row, unsigned column);
-int64_t pg_int(const struct pg_call *call, unsigned row, unsigned column);           /* NULL: 0 */
+int64_t pg_int(const struct pg_call *call, unsigned row, unsigned column); /* NULL: 0 */
 bool pg_bool(const struct pg_call *call, unsigned row, unsigned column);
-int64_t pg_affected(const struct pg_call *call);     /* rows that INSERT, UPDATE, DELETE touched */
+int64_t pg_affected(const struct pg_call *call); /* rows that INSERT, UPDATE, DELETE touched */
 
 /* A URL that cannot be used leaves every class down for good; ask pg_url_is_valid first. */
 MUST_CHECK bool pg_url_is_valid(const char *url, struct str *why);
@@ -104,7 +104,7 @@ const char *pg_class_name(enum pg_class which);
 /* Building array parameters: {"a","b"} with quoting, for any array type but nested ones. */
 struct buf;
 void pg_array_start(struct buf *b);
-void pg_array_str(struct buf *b, struct str s);      /* p NULL: NULL */
+void pg_array_str(struct buf *b, struct str s); /* p NULL: NULL */
 void pg_array_int(struct buf *b, int64_t v);
 void pg_array_end(struct buf *b);
 

@@ -53,7 +53,7 @@ static struct pg_slot *slot_new(struct pg_conn *c, unsigned timeout_ms, uint64_t
 {
 	struct pg_slot *slot = slab_get(&c->pg->slots);
 
-	CHECK(slot);                    /* the slab is larger than what all bounds allow */
+	CHECK(slot); /* the slab is larger than what all bounds allow */
 	list_init(&slot->link);
 	slot->conn = c;
 	slot->params = slot->room;
@@ -84,15 +84,12 @@ static void slot_leave(struct pg_slot *slot)
 
 	list_remove(&slot->link);
 	switch (slot->place) {
-	case SLOT_NEW:
-		break;
+	case SLOT_NEW: break;
 	case SLOT_QUEUED:
 		c->queued_count--;
 		c->queued_bytes -= slot->size;
 		break;
-	case SLOT_SENT:
-		c->sent_count--;
-		break;
+	case SLOT_SENT: c->sent_count--; break;
 	}
 	slot->place = SLOT_NEW;
 }
@@ -188,14 +185,15 @@ static void slot_refused(struct pg_slot *slot)
 	if (slot->kind == SLOT_PREPARE)
 		slot->conn->prepared[slot->stmt] = false;
 	/* The schema changed under a prepared statement, or a pooler gave us another session. */
-	if (sqlstate_is(state, "26000") || (sqlstate_is(state, "0A000") && str_starts(str_from(words), STR("cached plan"))))
+	if (sqlstate_is(state, "26000") ||
+	    (sqlstate_is(state, "0A000") && str_starts(str_from(words), STR("cached plan"))))
 		slot->conn->stale = true;
 	if (!slot->op)
 		return;
 	call = CONTAINER_OF(slot->op, struct pg_call, op);
 	snprintf(call->sqlstate, sizeof call->sqlstate, "%.5s", state);
 	call->result = (struct pg_result *)slot->result;
-	slot->result = NULL;            /* `words` lives in it */
+	slot->result = NULL; /* `words` lives in it */
 	op_finish_with(slot->op, (struct fault){ .code = is_outage(state) ? FAULT_STORE_DOWN : FAULT_INTERNAL,
 	                                         .cause = str_from(words) });
 }
@@ -301,8 +299,8 @@ void pg_call_within(struct pg *pg, enum pg_class which, struct pg_call *call, en
 	loop_at_turn_end(&c->flush);
 }
 
-void pg_call(struct pg *pg, enum pg_class which, struct pg_call *call, enum stmt_id stmt,
-             const struct str *params, unsigned count)
+void pg_call(struct pg *pg, enum pg_class which, struct pg_call *call, enum stmt_id stmt, const struct str *params,
+             unsigned count)
 {
 	pg_call_within(pg, which, call, stmt, params, count, pg->config.call_timeout_ms);
 }
@@ -329,7 +327,7 @@ struct str pg_text(const struct pg_call *call, unsigned row, unsigned column)
 	if (pg_is_null(call, row, column))
 		return (struct str){ NULL, 0 };
 	return (struct str){ PQgetvalue(result_of(call), (int)row, (int)column),
-	                     (size_t)PQgetlength(result_of(call), (int)row, (int)column) };
+		             (size_t)PQgetlength(result_of(call), (int)row, (int)column) };
 }
 
 int64_t pg_int(const struct pg_call *call, unsigned row, unsigned column)

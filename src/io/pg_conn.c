@@ -87,21 +87,12 @@ static void on_socket(uv_poll_t *poll, int status, int events)
 	if (!w->conn)
 		return;
 	switch (w->conn->state) {
-	case PG_CONNECTING:
-		connect_step(w->conn);
-		break;
-	case PG_PREPARING:
-		pg_pipe_prepare_io(w->conn);
-		break;
-	case PG_READY:
-		pg_pipe_ready_io(w->conn);
-		break;
-	case PG_UP:
-		pg_pipe_io(w->conn);
-		break;
+	case PG_CONNECTING: connect_step(w->conn); break;
+	case PG_PREPARING: pg_pipe_prepare_io(w->conn); break;
+	case PG_READY: pg_pipe_ready_io(w->conn); break;
+	case PG_UP: pg_pipe_io(w->conn); break;
 	case PG_DOWN:
-	case PG_RESOLVING:
-		break;
+	case PG_RESOLVING: break;
 	}
 }
 
@@ -281,7 +272,7 @@ void pg_conn_lost(struct pg_conn *c, const char *reason, const char *message)
 	uint64_t now = loop_now_ms(pg->loop);
 	bool was_up = c->state == PG_UP;
 
-	pg_why_set(c->why, message);    /* before PQfinish: the message may be libpq's */
+	pg_why_set(c->why, message); /* before PQfinish: the message may be libpq's */
 	conn_close(c);
 	c->state = PG_DOWN;
 	c->failures = was_up && now - c->up_since_ms >= STEADY_MS ? 0 : c->failures + 1;
@@ -338,9 +329,10 @@ struct pg *pg_new(struct loop *loop, const struct log *log, const struct pg_conf
 	if (!pg->config.pending_max)
 		pg->config.pending_max = 4096;
 	pg->url_is_valid = pg_url_parse(&pg->url, config->url);
-	pg->config.url = NULL;          /* its owner may free it */
+	pg->config.url = NULL; /* its owner may free it */
 	/* Each call in a window may have a SET and a PREPARE of ours in front. */
-	slab_init(&pg->slots, sizeof(struct pg_slot), PG_CLASSES * (size_t)(pg->config.pending_max + 2 * PG_WINDOW + 2));
+	slab_init(&pg->slots, sizeof(struct pg_slot),
+	          PG_CLASSES * (size_t)(pg->config.pending_max + 2 * PG_WINDOW + 2));
 	for (unsigned i = 0; i < PG_CLASSES; i++)
 		conn_init(pg, (enum pg_class)i);
 	return pg;

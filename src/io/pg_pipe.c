@@ -140,12 +140,8 @@ static bool transmit(struct pg_conn *c, const struct pg_slot *slot)
 	bool ok = false;
 
 	switch (slot->kind) {
-	case SLOT_CALL:
-		ok = transmit_call(c, slot);
-		break;
-	case SLOT_PREPARE:
-		ok = send_prepare(c, slot->stmt);
-		break;
+	case SLOT_CALL: ok = transmit_call(c, slot); break;
+	case SLOT_PREPARE: ok = send_prepare(c, slot->stmt); break;
 	case SLOT_SET:
 		snprintf(set, sizeof set, "SET statement_timeout = %u", c->server_timeout_ms);
 		ok = PQsendQueryParams(c->pq, set, 0, NULL, NULL, NULL, NULL, 0) == 1;
@@ -195,7 +191,7 @@ void pg_pipe_hand_over(struct turn_hook *h)
 		struct pg_slot *slot = CONTAINER_OF(first, struct pg_slot, link);
 
 		if (!slot->op) {
-			pg_slot_free(slot);     /* cancelled before it was sent */
+			pg_slot_free(slot); /* cancelled before it was sent */
 			continue;
 		}
 		if (!transmit_whole(c, slot)) {

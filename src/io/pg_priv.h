@@ -15,24 +15,24 @@
 #include "io/pg.h"
 
 enum {
-	PG_HOSTS_MAX = 8,               /* hosts in one URL */
-	PG_WINDOW = 256,                /* calls of one connection that are sent and not answered */
-	PG_WAIT_MS = 800,               /* a call waits this long for a connection */
-	PG_ROOM = 160,                  /* parameters up to this many bytes need no allocation */
-	PG_PENDING_BYTES = 64 << 20,    /* parameters of unsent calls, for each class */
+	PG_HOSTS_MAX = 8,            /* hosts in one URL */
+	PG_WINDOW = 256,             /* calls of one connection that are sent and not answered */
+	PG_WAIT_MS = 800,            /* a call waits this long for a connection */
+	PG_ROOM = 160,               /* parameters up to this many bytes need no allocation */
+	PG_PENDING_BYTES = 64 << 20, /* parameters of unsent calls, for each class */
 	PG_WHY = 240
 };
 
 /* One host of the URL. The texts are borrowed from the parsed options or from `text`. */
 struct pg_target {
-	const char *host, *address, *port;      /* address NULL: host is a socket directory or must be resolved */
+	const char *host, *address, *port; /* address NULL: host is a socket directory or must be resolved */
 };
 
 struct pg_url {
-	PQconninfoOption *options;      /* holds the password; never printed */
+	PQconninfoOption *options; /* holds the password; never printed */
 	struct pg_target targets[PG_HOSTS_MAX];
 	unsigned target_count;
-	char *text;                     /* the cut-up host, address and port lists */
+	char *text; /* the cut-up host, address and port lists */
 };
 
 /* Lists for libpq: one entry for each address, all of the same length. */
@@ -53,7 +53,7 @@ enum pg_state { PG_DOWN, PG_RESOLVING, PG_CONNECTING, PG_PREPARING, PG_READY, PG
  * each watch is an object of its own that outlives the connection by a turn. */
 struct pg_watch {
 	uv_poll_t poll;
-	struct pg_conn *conn;           /* NULL: closed */
+	struct pg_conn *conn; /* NULL: closed */
 };
 
 struct pg_conn {
@@ -62,26 +62,26 @@ struct pg_conn {
 	enum pg_state state;
 	PGconn *pq;
 	struct pg_watch *watch;
-	bool blocked;                   /* libpq holds bytes that the socket did not take */
-	bool stale;                     /* a statement must be prepared anew: reconnect once nothing is in flight */
-	bool checked;                   /* its share of the statements fits the schema */
-	unsigned answers;               /* results of PREPARING so far */
-	bool *prepared;                 /* statements this session has, each prepared before its first use */
-	struct link queue, sent;        /* struct pg_slot: not handed to libpq; handed over */
+	bool blocked;            /* libpq holds bytes that the socket did not take */
+	bool stale;              /* a statement must be prepared anew: reconnect once nothing is in flight */
+	bool checked;            /* its share of the statements fits the schema */
+	unsigned answers;        /* results of PREPARING so far */
+	bool *prepared;          /* statements this session has, each prepared before its first use */
+	struct link queue, sent; /* struct pg_slot: not handed to libpq; handed over */
 	unsigned queued_count, sent_count;
 	size_t queued_bytes;
-	unsigned server_timeout_ms;     /* statement_timeout after all that was sent */
+	unsigned server_timeout_ms; /* statement_timeout after all that was sent */
 	struct turn_hook flush;
-	struct timer again;             /* reconnect */
-	struct timer limit;             /* of one attempt to connect */
-	struct timer more;              /* results wait in libpq's buffer for the next turn */
+	struct timer again; /* reconnect */
+	struct timer limit; /* of one attempt to connect */
+	struct timer more;  /* results wait in libpq's buffer for the next turn */
 	struct names_call names;
 	struct pg_hosts hosts;
-	unsigned resolving;             /* target whose name is asked for */
-	unsigned attempts, failures;    /* all; since it was up for a while */
+	unsigned resolving;          /* target whose name is asked for */
+	unsigned attempts, failures; /* all; since it was up for a while */
 	uint64_t up_since_ms, down_since_ms;
 	char why[PG_WHY];
-	char logged[PG_WHY];            /* what was logged last: a reason is logged when it changes */
+	char logged[PG_WHY]; /* what was logged last: a reason is logged when it changes */
 };
 
 struct pg {
@@ -92,7 +92,7 @@ struct pg {
 	bool url_is_valid;
 	struct slab slots;
 	struct pg_conn conns[PG_CLASSES];
-	uint64_t refused_logged_ms;     /* statement errors: one line a second */
+	uint64_t refused_logged_ms; /* statement errors: one line a second */
 	unsigned refused_unlogged;
 };
 
@@ -102,18 +102,18 @@ struct pg {
  *                          \-- deadline: TIMEOUT, connection lost: CLOSED
  */
 struct pg_slot {
-	struct op *op;                  /* cut when the op ended early; the slot lives on until the sync is read */
+	struct op *op; /* cut when the op ended early; the slot lives on until the sync is read */
 	struct pg_conn *conn;
 	struct link link;
 	struct timer timer;
 	uint64_t due_ms;
-	PGresult *result;               /* waits for its sync */
+	PGresult *result; /* waits for its sync */
 	/* CALL executes `stmt`; PREPARE goes before its first use; SET changes statement_timeout. */
 	enum { SLOT_CALL, SLOT_PREPARE, SLOT_SET } kind;
 	unsigned stmt, count, timeout_ms;
 	enum { SLOT_NEW, SLOT_QUEUED, SLOT_SENT } place;
-	uint64_t nulls;                 /* bit i: parameter i is NULL */
-	char *params;                   /* each text with its NUL; `room` when they fit */
+	uint64_t nulls; /* bit i: parameter i is NULL */
+	char *params;   /* each text with its NUL; `room` when they fit */
 	size_t size;
 	char room[PG_ROOM];
 };
@@ -139,7 +139,7 @@ void pg_conn_ready(struct pg_conn *c);
 
 /* pg_pipe.c */
 bool pg_pipe_prepare(struct pg_conn *c);
-void pg_pipe_prepare_io(struct pg_conn *c);     /* calls pg_conn_ready when all is prepared */
+void pg_pipe_prepare_io(struct pg_conn *c); /* calls pg_conn_ready when all is prepared */
 void pg_pipe_ready_io(struct pg_conn *c);
 void pg_pipe_io(struct pg_conn *c);
 void pg_pipe_hand_over(struct turn_hook *h);

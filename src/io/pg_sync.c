@@ -74,8 +74,8 @@ static PGresult *run(struct pg_sync *s, const char *sql, const struct str *param
 	return r;
 }
 
-bool pg_sync_exec(struct pg_sync *s, const char *sql, const struct str *params, unsigned count,
-                  struct pg_call *out, struct str *why)
+bool pg_sync_exec(struct pg_sync *s, const char *sql, const struct str *params, unsigned count, struct pg_call *out,
+                  struct str *why)
 {
 	PGresult *r = run(s, sql, params, count);
 	ExecStatusType status = PQresultStatus(r);

@@ -19,7 +19,7 @@
 enum { DEAD_MS = 5000, GRACE_MS = 20 };
 
 struct redis_slot {
-	struct op *op;                  /* cut when the op ended; NULL for redis_tell */
+	struct op *op; /* cut when the op ended; NULL for redis_tell */
 	struct link link;
 	uint64_t due_ms;
 };
@@ -81,7 +81,8 @@ static void slot_miss(struct redis *r, struct redis_slot *slot)
 	list_append(&r->late, &slot->link);
 	fail("timeout");
 	if (slot->op)
-		op_finish_with(slot->op, (struct fault){ .code = FAULT_TIMEOUT, .cause = STR("Redis did not answer in time") });
+		op_finish_with(slot->op,
+		               (struct fault){ .code = FAULT_TIMEOUT, .cause = STR("Redis did not answer in time") });
 }
 
 static void skip_begin(struct redis *r, uint64_t now)
@@ -348,7 +349,7 @@ struct redis *redis_new(struct loop *loop, const struct log *log, const struct r
 	r->loop = loop;
 	r->log = (struct log){ .parent = log };
 	r->config = *config;
-	r->config.url = NULL;           /* its owner may free it */
+	r->config.url = NULL; /* its owner may free it */
 	r->url = url;
 	list_init(&r->sent);
 	list_init(&r->late);

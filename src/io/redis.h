@@ -29,9 +29,10 @@ struct redis_call {
 };
 
 struct redis_config {
-	const char *url;        /* redis://[user:password@]host[:port][/db], rediss: refused, unix:/path[?db=N] or unix:///path */
+	const char
+		*url; /* redis://[user:password@]host[:port][/db], rediss: refused, unix:/path[?db=N] or unix:///path */
 	struct names *names;
-	const char *channel;    /* subscribed on a second connection; NULL: none */
+	const char *channel; /* subscribed on a second connection; NULL: none */
 	/* Neither is called inside redis_new or redis_command; they may call anything but redis_free. */
 	void (*message)(void *user, struct str payload);
 	void (*changed)(void *user, bool up);
@@ -41,7 +42,7 @@ struct redis_config {
 /* NULL: the URL cannot be used, *why says so without quoting it. Redis need not be there. */
 struct redis *redis_new(struct loop *loop, const struct log *log, const struct redis_config *config, struct str *why);
 void redis_free(struct redis **r);
-bool redis_is_up(const struct redis *r);   /* connected and in time */
+bool redis_is_up(const struct redis *r); /* connected and in time */
 
 void redis_call_init(struct redis_call *call, struct loop *loop, void (*done)(struct op *op));
 /* At most 64 arguments, copied before this returns. */
@@ -51,8 +52,8 @@ void redis_call_clear(struct redis_call *call);
 void redis_tell(struct redis *r, const struct str *argv, unsigned argc);
 
 bool redis_is_nil(const struct redis_call *call);
-struct str redis_text(const struct redis_call *call);      /* string and status replies */
+struct str redis_text(const struct redis_call *call); /* string and status replies */
 int64_t redis_int(const struct redis_call *call);
-unsigned redis_count(const struct redis_call *call);       /* array replies */
+unsigned redis_count(const struct redis_call *call); /* array replies */
 struct str redis_text_at(const struct redis_call *call, unsigned i);
 int64_t redis_int_at(const struct redis_call *call, unsigned i);

@@ -16,16 +16,16 @@
 
 enum {
 	REDIS_READ = 16 * 1024,
-	REDIS_OUT_MAX = 8 << 20,        /* bytes waiting to be written */
-	REDIS_REPLY_MAX = 64 << 20,     /* one reply; more is given up */
+	REDIS_OUT_MAX = 8 << 20,    /* bytes waiting to be written */
+	REDIS_REPLY_MAX = 64 << 20, /* one reply; more is given up */
 	REDIS_ARGS_MAX = 64,
 	REDIS_WHY = 200
 };
 
 struct redis_url {
-	char *text;                     /* all the texts below; wiped when freed */
-	char *path;                     /* socket; NULL: host and port */
-	char *host, *user, *password;   /* user, password: NULL where none */
+	char *text;                   /* all the texts below; wiped when freed */
+	char *path;                   /* socket; NULL: host and port */
+	char *host, *user, *password; /* user, password: NULL where none */
 	uint16_t port;
 	unsigned db;
 };
@@ -39,7 +39,7 @@ struct redis_socket {
 		uv_tcp_t tcp;
 		uv_pipe_t pipe;
 	};
-	struct redis_stream *owner;     /* NULL: closed */
+	struct redis_stream *owner; /* NULL: closed */
 	uv_connect_t connect;
 	uv_write_t write;
 	struct buf writing;
@@ -55,19 +55,19 @@ struct redis_stream {
 	enum redis_state state;
 	struct redis_socket *socket;
 	redisReader *reader;
-	struct buf out;                 /* commands of this turn */
+	struct buf out; /* commands of this turn */
 	struct turn_hook flush;
 	struct timer again, limit;
 	struct names_call names;
-	unsigned greeting;              /* replies to the greeting that are still to come */
+	unsigned greeting; /* replies to the greeting that are still to come */
 	unsigned attempts, failures;
 	uint64_t up_since_ms;
 	char why[REDIS_WHY], logged[REDIS_WHY];
 	/* how the two streams differ */
-	const char *channel;            /* subscribed in the greeting; NULL: none */
+	const char *channel; /* subscribed in the greeting; NULL: none */
 	void (*up)(struct redis_stream *s);
 	void (*down)(struct redis_stream *s);
-	void (*reply)(struct redis_stream *s, redisReply *reply);       /* takes the reply */
+	void (*reply)(struct redis_stream *s, redisReply *reply); /* takes the reply */
 };
 
 struct redis {
@@ -77,12 +77,12 @@ struct redis {
 	struct redis_url url;
 	struct redis_stream commands, watch;
 	struct slab slots;
-	struct link sent, late;         /* struct redis_slot; replies come for `late` first */
+	struct link sent, late; /* struct redis_slot; replies come for `late` first */
 	unsigned outstanding;
-	struct timer budget;            /* the next miss, give-up or end of a skip */
-	uint64_t skip_until_ms;         /* 0: not skipping */
+	struct timer budget;    /* the next miss, give-up or end of a skip */
+	uint64_t skip_until_ms; /* 0: not skipping */
 	bool graced;
-	struct timer ping;              /* of the subscription */
+	struct timer ping; /* of the subscription */
 	bool heard;
 	uint64_t refused_logged_ms;
 };

@@ -205,7 +205,7 @@ static void greet(struct redis_stream *s)
 		ok = ok && redis_stream_write(s, (struct str[]){ STR("SUBSCRIBE"), str_from(s->channel) }, 2);
 	else
 		ok = ok && redis_stream_write(s, (struct str[]){ STR("PING") }, 1);
-	CHECK(ok);                      /* an empty buffer has room */
+	CHECK(ok); /* an empty buffer has room */
 }
 
 static void on_connected(uv_connect_t *connect, int status)
@@ -299,7 +299,7 @@ static void on_again(struct timer *t)
 		connect_address(s, u->host);
 	else if (s->redis->config.names)
 		names_resolve(s->redis->config.names, &s->names, str_from(u->host));
-	else                            /* "localhost": redis_new let nothing else through */
+	else /* "localhost": redis_new let nothing else through */
 		connect_address(s, s->attempts % 2 ? "127.0.0.1" : "::1");
 }
 

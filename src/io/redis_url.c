@@ -43,7 +43,7 @@ static bool unix_parse(struct redis_url *u, char **room, struct str rest)
 	path = str_cut(&rest, '?');
 	query = rest;
 	db = url_query_get(query, "db");
-	if (path.n < 2 || path.p[0] != '/' || path.n >= sizeof ((struct sockaddr_un *)0)->sun_path)
+	if (path.n < 2 || path.p[0] != '/' || path.n >= sizeof((struct sockaddr_un *)0)->sun_path)
 		return false;
 	if (db.p && !number(db, DB_MAX, &n))
 		return false;
@@ -56,7 +56,7 @@ static bool user_parse(struct redis_url *u, char **room, struct str user)
 {
 	struct str name = str_cut(&user, ':');
 
-	if (!user.p)                    /* no colon: what stands there could be either */
+	if (!user.p) /* no colon: what stands there could be either */
 		return false;
 	if (name.n && !(u->user = text_add(room, name, true)))
 		return false;

@@ -74,9 +74,11 @@ static bool table_fill(const char *url)
 {
 	struct str why = { 0 };
 	struct pg_sync *s = pg_sync_open(url, &why);
-	bool ok = s && pg_sync_exec(s, "create table if not exists reads (id int primary key, v text not null);"
-	                               "insert into reads select i, md5(i::text) from generate_series(0, 99999) as i "
-	                               "on conflict do nothing; analyze reads", NULL, 0, NULL, &why);
+	bool ok = s && pg_sync_exec(s,
+	                            "create table if not exists reads (id int primary key, v text not null);"
+	                            "insert into reads select i, md5(i::text) from generate_series(0, 99999) as i "
+	                            "on conflict do nothing; analyze reads",
+	                            NULL, 0, NULL, &why);
 
 	if (!ok)
 		fprintf(stderr, "%.*s\n", STRF(why));
@@ -121,8 +123,12 @@ int main(int argc, char **argv)
 	if (!getenv("DATABASE_URL") || !table_fill(getenv("DATABASE_URL")))
 		return 1;
 	loop_init(&b.loop);
-	b.pg = pg_new(&b.loop, &quiet, &(struct pg_config){ .url = getenv("DATABASE_URL"), .statements = statements,
-	                                                     .statement_count = 1, .changed = on_changed, .user = &b });
+	b.pg = pg_new(&b.loop, &quiet,
+	              &(struct pg_config){ .url = getenv("DATABASE_URL"),
+	                                   .statements = statements,
+	                                   .statement_count = 1,
+	                                   .changed = on_changed,
+	                                   .user = &b });
 	loop_run(&b.loop);
 	measure(&b);
 	pg_free(&b.pg);

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "rig.h"
 
+/* clang-format off */
 enum {
 	Q_ECHO, Q_SLEEP, Q_DIVIDE, Q_INSERT, Q_GET, Q_COUNT, Q_ARRAY, Q_LISTEN, Q_NOTIFY, Q_PID, Q_SETTING, Q_DEFERRED,
 	Q_INTS, STATEMENTS
@@ -33,10 +34,12 @@ static const struct pg_statement statements[] = {
 	[Q_INTS] = { "ints", "select sum(x) from unnest($1::bigint[]) as x", 1 },
 };
 
+/* clang-format on */
+
 struct fixture {
 	struct rig rig;
 	struct pg *pg;
-	struct pg_sync *admin;          /* superuser, on the test's database */
+	struct pg_sync *admin; /* superuser, on the test's database */
 	unsigned ups, downs, done, ok, news;
 	char channel[32], payload[64];
 };
@@ -44,7 +47,7 @@ struct fixture {
 struct call {
 	struct pg_call pg;
 	struct fixture *f;
-	unsigned order;                 /* when it was done: 1, 2, … */
+	unsigned order; /* when it was done: 1, 2, … */
 };
 
 static void on_changed(void *user, enum pg_class which, bool up)
@@ -86,8 +89,12 @@ static inline void sql(struct fixture *f, const char *text)
 
 static inline struct pg_config config_of(struct fixture *f)
 {
-	return (struct pg_config){ .url = getenv("DATABASE_URL"), .statements = statements, .statement_count = STATEMENTS,
-		                   .notified = on_notified, .changed = on_changed, .user = f };
+	return (struct pg_config){ .url = getenv("DATABASE_URL"),
+		                   .statements = statements,
+		                   .statement_count = STATEMENTS,
+		                   .notified = on_notified,
+		                   .changed = on_changed,
+		                   .user = f };
 }
 
 static inline void connect_all(struct fixture *f, const struct pg_config *config)

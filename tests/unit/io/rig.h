@@ -50,7 +50,7 @@ static inline void rig_pass(struct rig *r, uint64_t ms)
 
 static inline void rig_close(struct rig *r)
 {
-	rig_pass(r, 5);                 /* close callbacks, completions that were queued */
+	rig_pass(r, 5); /* close callbacks, completions that were queued */
 	loop_close(&r->loop);
 }
 

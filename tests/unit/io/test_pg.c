@@ -10,7 +10,7 @@
 
 static void answers_come_in_order(void **state)
 {
-	enum { N = 600 };               /* more than one window */
+	enum { N = 600 }; /* more than one window */
 	struct fixture *f = fixture_up();
 	struct call *calls = calls_new(f, N);
 	char text[16];
@@ -19,7 +19,7 @@ static void answers_come_in_order(void **state)
 	for (unsigned i = 0; i < N; i++) {
 		snprintf(text, sizeof text, "%u", i);
 		ask(&calls[i], PG_READ, Q_ECHO, text, NULL);
-		assert_int_equal(calls[i].order, 0);            /* never inside the call */
+		assert_int_equal(calls[i].order, 0); /* never inside the call */
 	}
 	assert_true(rig_until(&f->rig, &f->done, N, 5000));
 	for (unsigned i = 0; i < N; i++) {
@@ -108,7 +108,7 @@ static void ten_thousand_calls(void **state)
 	assert_true(rig_until(&f->rig, &f->done, N + 1, 10000));
 	assert_int_equal(f->ok, N);
 	assert_int_equal(calls[N].pg.op.fault.code, FAULT_BUSY);
-	assert_int_equal(calls[N].order, 1);            /* at once */
+	assert_int_equal(calls[N].order, 1); /* at once */
 	for (unsigned i = 0; i < N; i++)
 		assert_int_equal(pg_int(&calls[i].pg, 0, 0), i);
 	calls_free(calls, N + 1);
@@ -175,8 +175,11 @@ static void freed_with_calls_in_flight(void **state)
 
 static void arrays_and_values_come_back_as_they_went(void **state)
 {
-	static const char *const texts[] = { "", "plain", "a,b", "{\"x\"}", "back\\slash \"quoted\"", "NULL", "null",
-		                             " blanks ", "line\nbreak\ttab", "h\xc3\xa9 \xe2\x82\xac \xf0\x9f\x8e\xa8", "'; drop" };
+	static const char *const texts[] = {
+		"",       "plain", "a,b",      "{\"x\"}",          "back\\slash \"quoted\"",
+		"NULL",   "null",  " blanks ", "line\nbreak\ttab", "h\xc3\xa9 \xe2\x82\xac \xf0\x9f\x8e\xa8",
+		"'; drop"
+	};
 	struct fixture *f = fixture_up();
 	struct call *calls = calls_new(f, 4);
 	struct buf b, ints;
@@ -209,7 +212,7 @@ static void arrays_and_values_come_back_as_they_went(void **state)
 	assert_string_equal(calls[2].pg.sqlstate, "22021");
 	assert_true(pg_is_null(&calls[3].pg, 0, 0));
 	assert_null(pg_text(&calls[3].pg, 0, 0).p);
-	assert_true(pg_is_null(&calls[3].pg, 5, 5));            /* out of range is no crash */
+	assert_true(pg_is_null(&calls[3].pg, 5, 5)); /* out of range is no crash */
 	buf_clear(&b);
 	buf_clear(&ints);
 	calls_free(calls, 4);
@@ -237,9 +240,11 @@ static void notifications_arrive(void **state)
 
 static void the_session_is_set_up(void **state)
 {
-	static const struct { const char *name, *value; } want[] = {
+	static const struct {
+		const char *name, *value;
+	} want[] = {
 		{ "application_name", "imago" }, { "statement_timeout", "4s" }, { "lock_timeout", "0" },
-		{ "synchronous_commit", "on" }, { "client_encoding", "UTF8" },
+		{ "synchronous_commit", "on" },  { "client_encoding", "UTF8" },
 	};
 	struct fixture *f = fixture_up();
 	struct call *calls = calls_new(f, COUNT_OF(want));
@@ -265,7 +270,8 @@ static void a_longer_deadline_lengthens_the_servers_too(void **state)
 	connect_all(f, &config);
 	assert_true(rig_until(&f->rig, &f->ups, PG_CLASSES, 5000));
 	pg_call_within(f->pg, PG_BULK, &calls[0].pg, (enum stmt_id)Q_SLEEP, (struct str[]){ STR("0.6") }, 1, 3000);
-	pg_call_within(f->pg, PG_BULK, &calls[1].pg, (enum stmt_id)Q_SETTING, (struct str[]){ STR("statement_timeout") }, 1, 3000);
+	pg_call_within(f->pg, PG_BULK, &calls[1].pg, (enum stmt_id)Q_SETTING,
+	               (struct str[]){ STR("statement_timeout") }, 1, 3000);
 	assert_true(rig_until(&f->rig, &f->ok, 2, 5000));
 	assert_true(str_is(pg_text(&calls[1].pg, 0, 0), "3s"));
 	ask(&calls[2], PG_BULK, Q_SETTING, "statement_timeout", NULL);
@@ -287,7 +293,7 @@ static void waits_until_the_schema_is_there(void **state)
 	connect_all(f, &config);
 	rig_pass(&f->rig, 300);
 	assert_int_equal(f->ups, 0);
-	for (unsigned i = 0; i < PG_CLASSES; i++)       /* also of those that wait for the others */
+	for (unsigned i = 0; i < PG_CLASSES; i++) /* also of those that wait for the others */
 		assert_true(str_find(pg_why(f->pg, (enum pg_class)i), STR("\"t\" does not exist")) != SIZE_MAX);
 	assert_true(pg_down_ms(f->pg, PG_READ) > 0);
 	sql(f, "alter table elsewhere rename to t");
@@ -327,7 +333,7 @@ static void hosts_are_tried_in_turn(void **state)
 	         getenv("STORES_DIR"));
 	config.url = url;
 	connect_all(f, &config);
-	memset(url, 0, sizeof url);     /* the URL is not kept */
+	memset(url, 0, sizeof url); /* the URL is not kept */
 	assert_true(rig_until(&f->rig, &f->ups, PG_CLASSES, 5000));
 	fixture_end(f);
 }
@@ -380,8 +386,13 @@ static void tcp_by_name(void **state)
 
 static void bad_urls_are_refused_without_being_quoted(void **state)
 {
-	static const char *const bad[] = { "", "http://x", "postgres://u:hunter2@:bad:port/x", "postgres://u:hunter2@[::1/x",
-		                           "postgres://u:hunter2@h/db?nonsense=1", "service=x", "host=a,b port=1,2,3" };
+	static const char *const bad[] = { "",
+		                           "http://x",
+		                           "postgres://u:hunter2@:bad:port/x",
+		                           "postgres://u:hunter2@[::1/x",
+		                           "postgres://u:hunter2@h/db?nonsense=1",
+		                           "service=x",
+		                           "host=a,b port=1,2,3" };
 	struct str why;
 
 	(void)state;
@@ -405,7 +416,8 @@ static void blocking_calls(void **state)
 	(void)state;
 	assert_non_null(s);
 	assert_true(pg_sync_exec(s, "create temp table a (x int); insert into a values (1), (2)", NULL, 0, NULL, &why));
-	assert_true(pg_sync_exec(s, "select x from a where x > $1::int order by x", (struct str[]){ STR("1") }, 1, &out, &why));
+	assert_true(pg_sync_exec(s, "select x from a where x > $1::int order by x", (struct str[]){ STR("1") }, 1, &out,
+	                         &why));
 	assert_int_equal(pg_rows(&out), 1);
 	assert_int_equal(pg_int(&out, 0, 0), 2);
 	assert_false(pg_sync_exec(s, "select nonsense", NULL, 0, &out, &why));

@@ -54,7 +54,9 @@ static struct fixture *fixture_at(const char *url, const char *channel)
 {
 	static const struct log quiet;
 	struct fixture *f = mem_new(struct fixture);
-	struct redis_config config = { .url = url, .channel = channel, .message = on_message, .changed = on_changed, .user = f };
+	struct redis_config config = {
+		.url = url, .channel = channel, .message = on_message, .changed = on_changed, .user = f
+	};
 	struct str why = { 0 };
 
 	loop_init(&f->rig.loop);
@@ -202,7 +204,7 @@ static void errors_stay_in_their_call(void **state)
 
 	(void)state;
 	tell(f, "SET text x");
-	tell(f, "LPUSH text wrong-type");       /* nobody waits for this error */
+	tell(f, "LPUSH text wrong-type"); /* nobody waits for this error */
 	ask(&calls[0], "LPUSH text y");
 	ask(&calls[1], "GET text");
 	ask(&calls[2], "EVALSHA 0123456789012345678901234567890123456789 0");
@@ -245,7 +247,7 @@ static void cancelled_in_flight(void **state)
 	ask(&calls[1], "ECHO b");
 	ask(&calls[2], "ECHO c");
 	op_cancel(&calls[0].redis.op, FAULT_CANCELLED);
-	redis_call_clear(&calls[1].redis);      /* forgotten */
+	redis_call_clear(&calls[1].redis); /* forgotten */
 	assert_true(rig_until(&f->rig, &f->done, 2, 1000));
 	assert_int_equal(calls[0].redis.op.fault.code, FAULT_CANCELLED);
 	assert_true(str_is(redis_text(&calls[2].redis), "c"));
@@ -284,7 +286,7 @@ static void large_values(void **state)
 	for (unsigned i = N; i < N + 4; i++)
 		redis_command(f->redis, &calls[i].redis, (struct str[]){ STR("ECHO"), { value, SIZE } }, 2);
 	assert_true(rig_until(&f->rig, &f->done, N + 4, 3000));
-	assert_true(f->ok >= N);        /* the last ones pass the bound of what waits to be written */
+	assert_true(f->ok >= N); /* the last ones pass the bound of what waits to be written */
 	assert_int_equal(calls[N + 3].redis.op.fault.code, FAULT_STORE_DOWN);
 	for (unsigned i = 0; i < N; i++)
 		assert_int_equal(redis_text(&calls[i].redis).n, SIZE);
@@ -339,7 +341,7 @@ static void frozen_for_long_is_given_up(void **state)
 	(void)state;
 	stores("redis freeze");
 	ask(&calls[0], "PING");
-	rig_pass(&f->rig, 5400);        /* past five seconds the connection is made anew */
+	rig_pass(&f->rig, 5400); /* past five seconds the connection is made anew */
 	stores("redis thaw");
 	assert_true(rig_until(&f->rig, &f->ups, 2, 4000));
 	ask(&calls[0], "ECHO again");
@@ -356,7 +358,7 @@ static void a_short_stall_of_ours_is_no_miss(void **state)
 	(void)state;
 	ask(&calls[0], "ECHO here");
 	uv_run(&f->rig.loop.uv, UV_RUN_NOWAIT);
-	usleep(150000);                 /* the answer waits in the socket */
+	usleep(150000); /* the answer waits in the socket */
 	assert_true(rig_until(&f->rig, &f->done, 1, 1000));
 	assert_int_equal(calls[0].redis.op.fault.code, FAULT_NONE);
 	calls_free(calls, 1);
@@ -409,7 +411,7 @@ static void messages_arrive_also_after_a_restart(void **state)
 	struct fixture *f = fixture_up("wake");
 
 	(void)state;
-	for (unsigned i = 0; i < 50 && f->messages == 0; i++) {         /* until it is subscribed */
+	for (unsigned i = 0; i < 50 && f->messages == 0; i++) { /* until it is subscribed */
 		tell(f, "PUBLISH wake first");
 		rig_until(&f->rig, &f->messages, 1, 20);
 	}
@@ -458,7 +460,7 @@ static void passwords_and_databases(void **state)
 	ask(&calls[0], "GET where");
 	ask(&calls[1], "ACL WHOAMI");
 	assert_true(rig_until(&f->rig, &f->ok, 2, 1000));
-	assert_true(redis_is_nil(&calls[0].redis));             /* another database */
+	assert_true(redis_is_nil(&calls[0].redis)); /* another database */
 	assert_true(str_is(redis_text(&calls[1].redis), "limited"));
 	calls_free(calls, 2);
 	fixture_end(f);
@@ -473,14 +475,31 @@ static void passwords_and_databases(void **state)
 static void urls(void **state)
 {
 	static const struct log quiet;
-	static const struct { const char *url; bool ok; } rows[] = {
-		{ "redis://localhost", true }, { "redis://127.0.0.1:1/0", true }, { "redis://[::1]:6380/15", true },
-		{ "redis://user:pa%20ss@localhost", true }, { "redis://:pw@localhost:1", true },
-		{ "unix:/tmp/x.sock", true }, { "unix:///tmp/x.sock?db=2", true }, { "redis://u:p@w@localhost", true },
-		{ "", false }, { "localhost", false }, { "redis://", false }, { "redis://name.invalid", false },
-		{ "rediss://:hunter2@localhost", false }, { "redis://localhost:0", false }, { "redis://localhost:99999", false },
-		{ "redis://localhost/x", false }, { "redis://hunter2@localhost", false }, { "unix:tmp", false },
-		{ "unix:/tmp/x?db=-1", false }, { "redis://u:%zzhunter2@localhost", false }, { "redis://[::1", false },
+	static const struct {
+		const char *url;
+		bool ok;
+	} rows[] = {
+		{ "redis://localhost", true },
+		{ "redis://127.0.0.1:1/0", true },
+		{ "redis://[::1]:6380/15", true },
+		{ "redis://user:pa%20ss@localhost", true },
+		{ "redis://:pw@localhost:1", true },
+		{ "unix:/tmp/x.sock", true },
+		{ "unix:///tmp/x.sock?db=2", true },
+		{ "redis://u:p@w@localhost", true },
+		{ "", false },
+		{ "localhost", false },
+		{ "redis://", false },
+		{ "redis://name.invalid", false },
+		{ "rediss://:hunter2@localhost", false },
+		{ "redis://localhost:0", false },
+		{ "redis://localhost:99999", false },
+		{ "redis://localhost/x", false },
+		{ "redis://hunter2@localhost", false },
+		{ "unix:tmp", false },
+		{ "unix:/tmp/x?db=-1", false },
+		{ "redis://u:%zzhunter2@localhost", false },
+		{ "redis://[::1", false },
 	};
 	struct rig rig = { 0 };
 
