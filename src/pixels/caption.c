@@ -2,7 +2,7 @@
  * White text on panels that are dark and nearly opaque: even over a white sky what shows through
  * leaves a contrast of more than 7 to 1 (WCAG level AAA).
  *
- * A long prompt is cut, with an ellipsis, to what fits into a third of the height: the number
+ * A long prompt is cut, with an ellipsis, to what fits into a quarter of the height: the number
  * of characters is estimated first, so that four thousand of them are never laid out, and then
  * lowered until the drawn text fits.
  */
@@ -14,7 +14,7 @@
 #include "pixels/paint.h"
 #include "pixels/text.h"
 
-enum { TEXT_MAX = 32 * 1024, FITS_MAX = 12, FONT_MIN = 8, FONT_MAX = 96 };
+enum { TEXT_MAX = 32 * 1024, FITS_MAX = 10, FONT_MIN = 8, FONT_MAX = 96 };
 
 static const float panel_alpha = 0.84f, luminance_max = 0.012f;
 
@@ -41,43 +41,45 @@ static void mask_print(struct canvas *c, const struct mask *m, int x, int y, str
 }
 
 /* At most `most` characters of the prompt, with an ellipsis where some are missing. */
-static bool prompt_render(struct str prompt, size_t most, int font, int width, struct mask *m)
+static bool prompt_render(struct str prompt, size_t most, int font, int width, struct mask *m, bool *cut)
 {
 	struct buf text;
-	bool cut, drawn;
+	bool drawn;
 
 	buf_init(&text, TEXT_MAX);
-	text_tidy(prompt, most, &text, &cut);
-	if (cut)
+	text_tidy(prompt, most, &text, cut);
+	if (*cut)
 		buf_cstr(&text, "…");
 	drawn = !text.overflowed && text_render(buf_view(&text), font, false, width, m);
 	buf_clear(&text);
 	return drawn;
 }
 
-/* Halving the interval between what fits and what does not. */
+/* Between what fits and what does not, starting with what does for letters of ordinary width. */
 static bool prompt_fit(struct str prompt, int font, int width, int height, struct mask *m)
 {
-	size_t most = (size_t)(width * 2 / font + 1) * (size_t)(height / font + 1) + 8, fits = 0;
-	size_t too_many = most + 1, best = most;
+	size_t likely = (size_t)((float)width / ((float)font * 0.58f) + 1) *
+	                (size_t)((float)height / ((float)font * 1.4f) + 1);
+	size_t fits = 0, too_many = likely * 3, next = likely;
 	struct mask mask;
+	bool cut;
 
 	*m = (struct mask){ .ink = NULL };
-	for (int i = 0; i < FITS_MAX && fits + 1 < too_many; i++) {
-		if (!prompt_render(prompt, best, font, width, &mask))
+	for (int i = 0; i < FITS_MAX && too_many - fits > 1 + likely / 24; i++) {
+		if (!prompt_render(prompt, next, font, width, &mask, &cut))
 			break;
-		if (mask.height <= height && mask.width <= width + 1) {
-			fits = best;
-			mask_clear(m);
-			*m = mask;
-			if (best == most)
-				break;
-		} else {
-			too_many = best;
+		if (mask.height > height || mask.width > width + 1) {
 			mask_clear(&mask);
+			too_many = next;
+			next = fits ? (fits + too_many) / 2 : too_many * 4 / 5;
+			continue;
 		}
-		/* The first guess was generous: close in from the side that is likely. */
-		best = fits + (too_many - fits) / 2;
+		mask_clear(m);
+		*m = mask;
+		if (!cut)
+			break;
+		fits = next;
+		next = too_many > likely * 2 ? fits * 9 / 8 + 1 : (fits + too_many) / 2;
 	}
 	return m->ink != NULL;
 }
@@ -86,7 +88,7 @@ static struct box prompt_paint(struct canvas *c, const struct plan *p, struct st
 {
 	float side = sqrtf((float)c->width * (float)c->height);
 	int font = (int)clampf(minf(side / 30, (float)c->width / 14), FONT_MIN, FONT_MAX);
-	int margin = font * 2 / 3, pad = font * 4 / 5, most = c->height * 30 / 100;
+	int margin = font * 2 / 3, pad = font * 4 / 5, most = c->height * 24 / 100;
 	struct box b = { .width = 0 };
 	struct mask m;
 
@@ -100,8 +102,8 @@ static struct box prompt_paint(struct canvas *c, const struct plan *p, struct st
 	b.height = m.height + 2 * pad;
 	b.x = margin;
 	b.y = c->height - margin - b.height;
-	fill_panel(c, (float)b.x, (float)b.y, (float)(b.x + b.width), (float)(b.y + b.height), (float)font * 0.7f, panel_colour(p),
-	           panel_alpha);
+	fill_panel(c, (float)b.x, (float)b.y, (float)(b.x + b.width), (float)(b.y + b.height), (float)font * 0.7f,
+	           panel_colour(p), panel_alpha);
 	mask_print(c, &m, b.x + pad, b.y + pad, (struct colour){ 1, 1, 1 });
 	mask_clear(&m);
 	return b;
@@ -110,7 +112,8 @@ static struct box prompt_paint(struct canvas *c, const struct plan *p, struct st
 static struct box label_paint(struct canvas *c, const struct plan *p)
 {
 	float side = sqrtf((float)c->width * (float)c->height);
-	int font = (int)clampf(minf(side / 46, (float)c->width / 16), FONT_MIN, FONT_MAX), margin = font, pad = font * 3 / 5;
+	int font = (int)clampf(minf(side / 46, (float)c->width / 16), FONT_MIN, FONT_MAX), margin = font,
+	    pad = font * 3 / 5;
 	struct box b = { .width = 0 };
 	struct mask m;
 
@@ -127,8 +130,8 @@ static struct box label_paint(struct canvas *c, const struct plan *p)
 	b.height = m.height + 2 * pad;
 	b.x = c->width - margin - b.width;
 	b.y = margin;
-	fill_panel(c, (float)b.x, (float)b.y, (float)(b.x + b.width), (float)(b.y + b.height), (float)b.height / 2, panel_colour(p),
-	           panel_alpha);
+	fill_panel(c, (float)b.x, (float)b.y, (float)(b.x + b.width), (float)(b.y + b.height), (float)b.height / 2,
+	           panel_colour(p), panel_alpha);
 	mask_print(c, &m, b.x + pad, b.y + pad, (struct colour){ 1, 1, 1 });
 	mask_clear(&m);
 	return b;

@@ -39,7 +39,8 @@ static uint32_t code_point(struct str s, size_t *size)
 
 static bool is_letter(uint32_t v)
 {
-	return (v >= 'a' && v <= 'z') || (v >= 'A' && v <= 'Z') || v == '-' || (v >= 0xc0 && v < 0x2000 && v != 0xd7 && v != 0xf7);
+	return (v >= 'a' && v <= 'z') || (v >= 'A' && v <= 'Z') || v == '-' ||
+	       (v >= 0xc0 && v < 0x2000 && v != 0xd7 && v != 0xf7);
 }
 
 static uint32_t lower(uint32_t v)

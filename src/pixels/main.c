@@ -1,7 +1,7 @@
 /*
  * imago-pixels - one picture at a time, drawn in a process of its own.
  *
- *   limits -> libvips -> one text in every script -> sandbox -> hello -> (order -> picture -> answer) ⟲
+ *   limits -> libvips -> small pictures -> sandbox -> hello -> (order -> picture -> answer) ⟲
  *
  * The order comes over descriptor 3 together with the descriptor that the picture is written to; see
  * src/io/pixels.h for both texts. Nothing from outside is looked at before the sandbox is closed. The worker
@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include <vips/vips.h>
 #include <vips/vector.h>
@@ -124,10 +125,21 @@ static int serve(void)
 	return n == 0 ? 0 : 1;
 }
 
+/* The libraries talk to standard error, which is the server's log. What matters comes back as an error. */
+static GLogWriterOutput say_nothing(GLogLevelFlags level, const GLogField *fields, gsize count, gpointer user)
+{
+	(void)level;
+	(void)fields;
+	(void)count;
+	(void)user;
+	return G_LOG_WRITER_HANDLED;
+}
+
 static bool vips_begin(const char *name)
 {
 	/* Many arenas would take much address space, of which there is little. */
 	mallopt(M_ARENA_MAX, 2);
+	g_log_set_writer_func(say_nothing, NULL, NULL);
 	if (vips_init(name) != 0)
 		return false;
 	vips_concurrency_set(1);
@@ -136,6 +148,31 @@ static bool vips_begin(const char *name)
 	/* The vector compiler wants memory that can be run, which the sandbox refuses. */
 	vips_vector_set_enabled(FALSE);
 	return true;
+}
+
+/* One small picture in every format: whatever the libraries read when they are first used, they read now. */
+static bool warm_up(void)
+{
+	static const char *const orders[] = {
+		"{\"op\":\"draw\",\"width\":64,\"height\":64,\"prompt\":\"a\",\"format\":\"png\"}",
+		"{\"op\":\"draw\",\"width\":64,\"height\":64,\"prompt\":\"a\",\"format\":\"jpeg\"}",
+		"{\"op\":\"draw\",\"width\":64,\"height\":64,\"prompt\":\"a\",\"format\":\"webp\"}",
+	};
+	int fd = memfd_create("warm-up", MFD_CLOEXEC);
+	struct buf answer;
+	bool fine = fd >= 0;
+
+	text_warm_up();
+	buf_init(&answer, ANSWER_MAX);
+	for (unsigned i = 0; fine && i < COUNT_OF(orders); i++) {
+		buf_reset(&answer);
+		obey(str_from(orders[i]), fd, &answer);
+		fine = str_starts(buf_view(&answer), STR("{\"ok\":true"));
+	}
+	buf_clear(&answer);
+	if (fd >= 0)
+		close(fd);
+	return fine;
 }
 
 static int fail(const char *what)
@@ -158,7 +195,8 @@ int main(int argc, char **argv)
 		return fail("the limits cannot be set");
 	if (!vips_begin(argv[0]))
 		return fail("libvips does not start");
-	text_warm_up();
+	if (!warm_up())
+		return fail("no picture can be drawn");
 	if (closed && !sandbox_enter())
 		return fail("the sandbox cannot be closed");
 	if (!packet_send(HELPER_SOCKET, hello, sizeof(hello) - 1, -1))

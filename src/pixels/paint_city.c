@@ -24,8 +24,8 @@ static void house_windows(struct canvas *c, struct plan *p, struct dice *d, cons
 			float throw = dice_unit(d);
 
 			if (throw < lit)
-				k = colour_mix(colour_hsv(dice_range(d, 30, 55), dice_range(d, 0.3f, 0.65f), 1), h->wall,
-				               dice_range(d, 0.05f, 0.5f));
+				k = colour_mix(colour_hsv(dice_range(d, 30, 55), dice_range(d, 0.3f, 0.65f), 1),
+				               h->wall, dice_range(d, 0.05f, 0.5f));
 			fill_rect(c, x, y, x + cell * 0.5f, y + cell * 0.72f, k, 0.9f);
 		}
 	}
@@ -37,16 +37,21 @@ static void house_roof(struct canvas *c, struct dice *d, const struct house *h)
 	unsigned kind = dice_below(d, 6);
 
 	if (kind == 0) {
-		const struct point gable[3] = { { h->left, h->top + 1 }, { middle, h->top - wide * 0.6f }, { h->right, h->top + 1 } };
+		const struct point gable[3] = { { h->left, h->top + 1 },
+			                        { middle, h->top - wide * 0.6f },
+			                        { h->right, h->top + 1 } };
 
 		fill_polygon(c, gable, 3, h->wall, 1);
 	} else if (kind == 1) {
-		fill_rect(c, h->left + wide * 0.22f, h->top - wide * 0.35f, h->right - wide * 0.22f, h->top + 1, h->wall, 1);
-		draw_line(c, middle, h->top - wide * 1.1f, middle, h->top - wide * 0.3f, maxf(wide * 0.03f, 0.8f), h->wall, 1);
+		fill_rect(c, h->left + wide * 0.22f, h->top - wide * 0.35f, h->right - wide * 0.22f, h->top + 1,
+		          h->wall, 1);
+		draw_line(c, middle, h->top - wide * 1.1f, middle, h->top - wide * 0.3f, maxf(wide * 0.03f, 0.8f),
+		          h->wall, 1);
 	} else if (kind == 2) {
-		const struct point slope[4] = {
-			{ h->left, h->top + 1 }, { h->left, h->top - wide * 0.45f }, { h->right, h->top - wide * 0.1f }, { h->right, h->top + 1 }
-		};
+		const struct point slope[4] = { { h->left, h->top + 1 },
+			                        { h->left, h->top - wide * 0.45f },
+			                        { h->right, h->top - wide * 0.1f },
+			                        { h->right, h->top + 1 } };
 
 		fill_polygon(c, slope, 4, h->wall, 1);
 	} else if (kind == 3) {
@@ -68,9 +73,13 @@ void paint_city(struct canvas *c, struct plan *p, float ground)
 		while (x < (float)c->width) {
 			float wide = unit * mixf(0.045f, 0.085f, near) * dice_range(&d, 0.7f, 1.7f);
 			float centre = expf(-powf((x - middle) / (unit * 0.42f), 2));
-			float tall = unit * (0.07f + dice_unit(&d) * 0.16f + centre * dice_range(&d, 0.1f, 0.34f)) * mixf(1.15f, 0.85f, near);
+			float tall = unit * (0.07f + dice_unit(&d) * 0.16f + centre * dice_range(&d, 0.1f, 0.34f)) *
+			             mixf(1.15f, 0.85f, near);
 			struct house h = {
-				.left = x, .right = x + wide, .top = ground - tall, .ground = ground + unit * 0.002f,
+				.left = x,
+				.right = x + wide,
+				.top = ground - tall,
+				.ground = ground + unit * 0.002f,
 				.wall = colour_scale(base, dice_range(&d, 0.82f, 1.12f)),
 			};
 

@@ -59,7 +59,8 @@ static float rock_light(const struct face *f, float height, float u, float v, fl
 	int x = (int)((u + wander) * height);
 	float slope = f->slopes[x < 0 ? 0 : x >= f->width ? f->width - 1 : x];
 
-	return clampf(f->side * -slope * 1.25f, -0.9f, 0.9f) * (1 - 0.55f * smoothstep(0.1f, 1.1f, depth)) + grain * 0.75f;
+	return clampf(f->side * -slope * 1.25f, -0.9f, 0.9f) * (1 - 0.55f * smoothstep(0.1f, 1.1f, depth)) +
+	       grain * 0.75f;
 }
 
 /* Snow lies where the rock is high, lower down in its gullies, and not on what is too steep. */
@@ -72,7 +73,8 @@ static float ridge_snow(const struct ridge *r, float u, float v, float up, float
 	return smoothstep(line - 0.02f, line + 0.1f, up + rough * 0.35f + light * 0.16f);
 }
 
-static struct colour ridge_colour(const struct plan *p, const struct face *f, float height, float u, float v, float depth)
+static struct colour ridge_colour(const struct plan *p, const struct face *f, float height, float u, float v,
+                                  float depth)
 {
 	const struct ridge *r = f->ridge;
 	struct colour k = colour_mix(r->body, r->foot, smoothstep(0.05f, 1.0f, depth));
@@ -84,7 +86,8 @@ static struct colour ridge_colour(const struct plan *p, const struct face *f, fl
 	else
 		k = colour_scale(k, 1 + light * 0.24f);
 	if (snow > 0) {
-		struct colour lit = colour_mix((struct colour){ 0.98f, 0.98f, 1 }, p->palette.low, p->time == DAY ? 0.06f : 0.4f);
+		struct colour lit = colour_mix((struct colour){ 0.98f, 0.98f, 1 }, p->palette.low,
+		                               p->time == DAY ? 0.06f : 0.4f);
 		struct colour dim = colour_mix(colour_mix(lit, p->palette.top, 0.5f), r->body, 0.25f);
 
 		if (p->time == NIGHT)
@@ -178,7 +181,8 @@ static float *dune_outline(const struct canvas *c, const struct ridge *r)
 
 	for (int x = 0; x < c->width; x++) {
 		float u = (float)x / height * r->scale;
-		float crest = 1 - fabsf(2 * noise1(r->seed, u) - 1), small = 1 - fabsf(2 * noise1(r->seed + 1, u * 2.3f) - 1);
+		float crest = 1 - fabsf(2 * noise1(r->seed, u) - 1),
+		      small = 1 - fabsf(2 * noise1(r->seed + 1, u * 2.3f) - 1);
 
 		rows[x] = height * (r->base - r->rise * (0.8f * powf(crest, 1.4f) + 0.2f * small * crest));
 	}
@@ -207,8 +211,10 @@ static void paint_dune(struct canvas *c, const struct plan *p, const struct ridg
 			at = x - (int)(side * unit * (down * 0.9f + bend * smoothstep(0, 0.3f, depth)));
 			facing = clampf(side * -slopes[at < 0 ? 0 : at >= c->width ? c->width - 1 : at] * 2.4f, -1, 1);
 			ripple = noise2(r->seed + 4, (float)x / unit * 9 + down * 30, (float)y / unit * 75) - 0.5f;
-			light = facing / (1 + depth * (1.1f + 0.5f * depth)) + ripple * 0.1f * smoothstep(0, 0.25f, depth);
-			k = light > 0 ? colour_mix(k, p->palette.sun, light * 0.36f) : colour_scale(k, 1 + light * 0.42f);
+			light = facing / (1 + depth * (1.1f + 0.5f * depth)) +
+			        ripple * 0.1f * smoothstep(0, 0.25f, depth);
+			k = light > 0 ? colour_mix(k, p->palette.sun, light * 0.36f)
+			              : colour_scale(k, 1 + light * 0.42f);
 			pixel_blend(canvas_at(c, x, y), k, minf(edge, 1));
 		}
 	}

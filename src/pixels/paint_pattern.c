@@ -54,7 +54,8 @@ void paint_waves(struct canvas *c, struct plan *p)
 
 			for (int ring = 0; ring < rings; ring++) {
 				float size = radius * (1 - (float)ring / (float)rings);
-				struct colour k = ring & 1 ? inks.k[4] : inks_at(&inks, smoothstep(0.25f, 0.75f, mood) * 0.85f);
+				struct colour k = ring & 1 ? inks.k[4]
+				                           : inks_at(&inks, smoothstep(0.25f, 0.75f, mood) * 0.85f);
 
 				if (ring & 1)
 					k = colour_mix(k, inks_at(&inks, mood), 0.18f);
@@ -134,7 +135,8 @@ void paint_tiles(struct canvas *c, struct plan *p)
 		for (int x = 0; x < c->width; x++) {
 			float shade = 0.9f + 0.12f * lattice(t.seed + 9, x / size, y / size);
 
-			pixel_set(canvas_at(c, x, y), colour_scale(pixel_get(canvas_at(&one, x % size, y % size)), shade));
+			pixel_set(canvas_at(c, x, y),
+			          colour_scale(pixel_get(canvas_at(&one, x % size, y % size)), shade));
 		}
 	}
 	canvas_clear(&one);
@@ -209,7 +211,8 @@ void paint_cells(struct canvas *c, struct plan *p)
 			if ((int32_t)u != n.x || (int32_t)v != n.y)
 				neighbours_find(&n, seed, (int32_t)u, (int32_t)v);
 			near = nearest_of(&n, u, v);
-			k = inks_at(&inks, smoothstep(0.2f, 0.8f, n.mood[near.which]) * 0.8f + n.own[near.which] * 0.2f);
+			k = inks_at(&inks,
+			            smoothstep(0.2f, 0.8f, n.mood[near.which]) * 0.8f + n.own[near.which] * 0.2f);
 			k = colour_scale(k, 0.82f + 0.24f * n.own[near.which] + 0.22f * (near.dx + near.dy) +
 			                            0.3f / (1 + (dx * dx + dy * dy) * 6));
 			pixel_set(canvas_at(c, x, y), colour_mix(lead, k, smoothstep(0.02f, 0.075f, near.edge)));
@@ -227,8 +230,10 @@ struct flow_point {
 
 static struct flow_point flow_between(const struct flow_point *a, const struct flow_point *b, float u, float v)
 {
-	struct flow_point up = { mixf(a[0].n, a[1].n, u), mixf(a[0].tint, a[1].tint, u), mixf(a[0].gloss, a[1].gloss, u) };
-	struct flow_point low = { mixf(b[0].n, b[1].n, u), mixf(b[0].tint, b[1].tint, u), mixf(b[0].gloss, b[1].gloss, u) };
+	struct flow_point up = { mixf(a[0].n, a[1].n, u), mixf(a[0].tint, a[1].tint, u),
+		                 mixf(a[0].gloss, a[1].gloss, u) };
+	struct flow_point low = { mixf(b[0].n, b[1].n, u), mixf(b[0].tint, b[1].tint, u),
+		                  mixf(b[0].gloss, b[1].gloss, u) };
 
 	return (struct flow_point){ mixf(up.n, low.n, v), mixf(up.tint, low.tint, v), mixf(up.gloss, low.gloss, v) };
 }
@@ -237,7 +242,8 @@ static struct flow_point *flow_think(const struct canvas *c, struct plan *p, int
 {
 	struct flow_point *field = mem_alloc((size_t)width * (size_t)height * sizeof(*field));
 	uint32_t seed = dice_seed(&p->dice);
-	float scale = dice_range(&p->dice, 1.8f, 3.0f) / paint_unit(c) * FLOW_STEP, strong = dice_range(&p->dice, 2.0f, 3.6f);
+	float scale = dice_range(&p->dice, 1.8f, 3.0f) / paint_unit(c) * FLOW_STEP,
+	      strong = dice_range(&p->dice, 2.0f, 3.6f);
 
 	for (int y = 0; y < height; y++) {
 		for (int x = 0; x < width; x++) {
@@ -260,7 +266,8 @@ void paint_flow(struct canvas *c, struct plan *p)
 
 	for (int y = 0; y < c->height; y++) {
 		for (int x = 0; x < c->width; x++) {
-			const struct flow_point *at = field + (size_t)(y / FLOW_STEP) * (size_t)width + (size_t)(x / FLOW_STEP);
+			const struct flow_point *at = field + (size_t)(y / FLOW_STEP) * (size_t)width +
+			                              (size_t)(x / FLOW_STEP);
 			struct flow_point f = flow_between(at, at + width, (float)(x % FLOW_STEP) / FLOW_STEP,
 			                                   (float)(y % FLOW_STEP) / FLOW_STEP);
 			float wave = f.n * lines, vein = fabsf(wave - (float)(int)wave - 0.5f);

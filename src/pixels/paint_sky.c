@@ -114,7 +114,9 @@ static void clouds_think(struct clouds *f, const struct canvas *c, struct plan *
 			dx = toward_x - (float)(x * CLOUD_STEP);
 			dy = toward_y - (float)(y * CLOUD_STEP);
 			away = sqrtf(dx * dx + dy * dy) + 1;
-			f->light[at] = clampf(0.55f + 4 * (n - fbm2(seed, u + step * 3 * dx / away, v + step * 5 * dy / away, 3)), 0, 1);
+			f->light[at] = clampf(
+				0.55f + 4 * (n - fbm2(seed, u + step * 3 * dx / away, v + step * 5 * dy / away, 3)), 0,
+				1);
 		}
 	}
 }
@@ -175,7 +177,8 @@ static void paint_aurora(struct canvas *c, struct plan *p, int bottom)
 	for (int x = 0; x < c->width; x++) {
 		float u = (float)x / unit;
 		float foot = (float)bottom * (0.45f + 0.4f * fbm1(seed, u * 1.3f, 3));
-		float strong = smoothstep(0.3f, 0.75f, fbm1(seed + 7, u * 2.1f, 3)) * (0.6f + 0.4f * noise1(seed + 9, u * 60));
+		float strong = smoothstep(0.3f, 0.75f, fbm1(seed + 7, u * 2.1f, 3)) *
+		               (0.6f + 0.4f * noise1(seed + 9, u * 60));
 		float tall = (float)bottom * (0.25f + 0.3f * noise1(seed + 5, u * 3));
 
 		for (int y = 0; y < bottom; y++) {
@@ -183,7 +186,8 @@ static void paint_aurora(struct canvas *c, struct plan *p, int bottom)
 			float k = above < 0 ? expf(above * 14) : expf(-above * 2.2f);
 
 			if (k > 0.01f)
-				pixel_add(canvas_at(c, x, y), colour_hsv(hue + 60 * clampf(above, 0, 1), 0.75f, 1), 0.4f * k * strong);
+				pixel_add(canvas_at(c, x, y), colour_hsv(hue + 60 * clampf(above, 0, 1), 0.75f, 1),
+				          0.4f * k * strong);
 		}
 	}
 }
@@ -212,7 +216,8 @@ static void paint_snowflakes(struct canvas *c, struct dice *d)
 		float near = dice_unit(d), size = unit * mixf(0.0012f, 0.0062f, near * near * near);
 		float x = dice_unit(d) * (float)c->width, y = dice_unit(d) * (float)c->height;
 
-		fill_ellipse(c, x, y, maxf(size, 0.6f), maxf(size, 0.6f), (struct colour){ 1, 1, 1 }, mixf(0.75f, 0.4f, near));
+		fill_ellipse(c, x, y, maxf(size, 0.6f), maxf(size, 0.6f), (struct colour){ 1, 1, 1 },
+		             mixf(0.75f, 0.4f, near));
 	}
 }
 
@@ -225,8 +230,8 @@ static void paint_rain(struct canvas *c, struct dice *d)
 		float x = dice_unit(d) * (float)c->width, y = dice_unit(d) * (float)c->height;
 		float far = unit * dice_range(d, 0.02f, 0.05f);
 
-		draw_line(c, x, y, x + slant * far, y + far, maxf(unit * 0.0012f, 0.5f), (struct colour){ 0.85f, 0.9f, 1 },
-		          dice_range(d, 0.08f, 0.3f));
+		draw_line(c, x, y, x + slant * far, y + far, maxf(unit * 0.0012f, 0.5f),
+		          (struct colour){ 0.85f, 0.9f, 1 }, dice_range(d, 0.08f, 0.3f));
 	}
 }
 

@@ -47,22 +47,24 @@ static struct gas *nebula_think(const struct canvas *c, struct plan *p, int widt
 	n.middle_y = dice_range(&p->dice, 0.3f, 0.6f) * (float)c->height / unit;
 	for (int y = 0; y < height; y++)
 		for (int x = 0; x < width; x++)
-			field[(size_t)y * (size_t)width + (size_t)x] =
-				gas_at(&n, (float)(x * GAS_STEP) / unit, (float)(y * GAS_STEP) / unit);
+			field[(size_t)y * (size_t)width + (size_t)x] = gas_at(&n, (float)(x * GAS_STEP) / unit,
+			                                                      (float)(y * GAS_STEP) / unit);
 	return field;
 }
 
 static void paint_nebula(struct canvas *c, struct plan *p, float hue)
 {
 	float second = hue + dice_range(&p->dice, 40, 130);
-	struct colour deep = colour_hsv(hue + 20, 0.7f, 0.055f), a = colour_hsv(hue, 0.72f, 0.72f), b = colour_hsv(second, 0.62f, 0.8f);
+	struct colour deep = colour_hsv(hue + 20, 0.7f, 0.055f), a = colour_hsv(hue, 0.72f, 0.72f),
+		      b = colour_hsv(second, 0.62f, 0.8f);
 	int width = c->width / GAS_STEP + 2, height = c->height / GAS_STEP + 2;
 	struct gas *field = nebula_think(c, p, width, height);
 
 	for (int y = 0; y < c->height; y++) {
 		for (int x = 0; x < c->width; x++) {
 			const struct gas *at = field + (size_t)(y / GAS_STEP) * (size_t)width + (size_t)(x / GAS_STEP);
-			struct gas g = gas_between(at, at + width, (float)(x % GAS_STEP) / GAS_STEP, (float)(y % GAS_STEP) / GAS_STEP);
+			struct gas g = gas_between(at, at + width, (float)(x % GAS_STEP) / GAS_STEP,
+			                           (float)(y % GAS_STEP) / GAS_STEP);
 			struct colour k = colour_add(deep, colour_mix(a, b, g.tint), g.thick * 0.9f);
 
 			k = colour_add(k, (struct colour){ 1, 0.95f, 0.9f }, g.thick * g.thick * g.thick * 0.4f);
@@ -109,7 +111,8 @@ static void paint_planet(struct canvas *c, const struct planet *g)
 			struct colour k;
 
 			if (away >= 1) {
-				float halo = smoothstep(1.1f, 1, away) * clampf((u * g->light_x + v * g->light_y) * 0.8f + 0.35f, 0, 1);
+				float halo = smoothstep(1.1f, 1, away) *
+				             clampf((u * g->light_x + v * g->light_y) * 0.8f + 0.35f, 0, 1);
 
 				pixel_add(canvas_at(c, x, y), g->air, halo * 0.4f);
 				continue;
@@ -140,7 +143,8 @@ static void paint_rings(struct canvas *c, const struct planet *g, bool front)
 				continue;
 			grooves = 0.35f + 0.65f * noise1(g->seed + 200, t * 26);
 			strong = smoothstep(0, 0.06f, t) * smoothstep(1, 0.9f, t) * grooves;
-			pixel_blend(canvas_at(c, x, y), colour_mix(g->b, (struct colour){ 1, 0.95f, 0.88f }, 0.4f), strong * 0.75f);
+			pixel_blend(canvas_at(c, x, y), colour_mix(g->b, (struct colour){ 1, 0.95f, 0.88f }, 0.4f),
+			            strong * 0.75f);
 		}
 	}
 }
@@ -154,7 +158,9 @@ void paint_space(struct canvas *c, struct plan *p)
 		.x = dice_range(&p->dice, 0.25f, 0.75f) * (float)c->width,
 		.y = dice_range(&p->dice, 0.30f, 0.52f) * (float)c->height,
 		.radius = unit * (ringed ? dice_range(&p->dice, 0.13f, 0.19f) : dice_range(&p->dice, 0.16f, 0.3f)),
-		.light_x = cosf(angle) * 0.8f, .light_y = sinf(angle) * 0.8f * 0.7f, .light_z = 0.45f,
+		.light_x = cosf(angle) * 0.8f,
+		.light_y = sinf(angle) * 0.8f * 0.7f,
+		.light_z = 0.45f,
 		.tilt = dice_range(&p->dice, -0.6f, 0.6f),
 		.seed = dice_seed(&p->dice),
 		.striped = ringed || dice_chance(&p->dice, 0.4f),

@@ -40,10 +40,12 @@ void paint_water(struct canvas *c, struct plan *p, int surface)
 			                                      bounded(mirrored + shake * 1.5f, surface)));
 
 			/* Clear water far away, deeper colour near by; bright things stay bright in it. */
-			k = colour_mix(colour_mix(k, (struct colour){ k.r * deep.r, k.g * deep.g, k.b * deep.b }, 0.4f + 0.5f * depth),
+			k = colour_mix(colour_mix(k, (struct colour){ k.r * deep.r, k.g * deep.g, k.b * deep.b },
+			                          0.4f + 0.5f * depth),
 			               tint, 0.06f + 0.24f * depth);
 			k = colour_scale(k, 0.96f + 0.35f * wave * (0.3f + depth));
-			k = colour_add(k, p->palette.sun, shine * expf(-near * near) * smoothstep(0.02f, 0.34f, wave + 0.6f * small));
+			k = colour_add(k, p->palette.sun,
+			               shine * expf(-near * near) * smoothstep(0.02f, 0.34f, wave + 0.6f * small));
 			pixel_set(canvas_at(c, x, y), k);
 		}
 	}

@@ -59,8 +59,8 @@ static void seed_dice(const struct request *r, struct dice *d)
 static enum scene any_scene(struct dice *d)
 {
 	static const enum scene likely[] = {
-		MOUNTAINS, MOUNTAINS, MOUNTAINS, SEA,   SEA,   FOREST, FOREST, CITY, DESERT,
-		GARDEN,    GARDEN,    SPACE,     WAVES, TILES, CELLS,  FLOW,
+		MOUNTAINS, MOUNTAINS, MOUNTAINS, SEA,   SEA,   FOREST, FOREST, CITY,
+		DESERT,    GARDEN,    GARDEN,    SPACE, WAVES, TILES,  CELLS,  FLOW,
 	};
 
 	return likely[dice_below(d, COUNT_OF(likely))];

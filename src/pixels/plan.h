@@ -10,22 +10,7 @@
 #include "pixels/dice.h"
 #include "pixels/request.h"
 
-enum scene {
-	MOUNTAINS,
-	SEA,
-	FOREST,
-	CITY,
-	DESERT,
-	SPACE,
-	GARDEN,
-	CASTLE,
-	CAT,
-	WAVES,
-	TILES,
-	CELLS,
-	FLOW,
-	SCENES
-};
+enum scene { MOUNTAINS, SEA, FOREST, CITY, DESERT, SPACE, GARDEN, CASTLE, CAT, WAVES, TILES, CELLS, FLOW, SCENES };
 enum time_of_day { DAY, DAWN, SUNSET, NIGHT, TIMES };
 enum weather { CLEAR, SNOWFALL, RAIN, MIST, WEATHERS };
 

@@ -20,5 +20,6 @@
 bool sandbox_limits(void);
 /* CPU seconds from now on until the kernel kills us. */
 bool sandbox_cpu_seconds(unsigned seconds);
-/* Only the system calls that drawing needs, in every thread. For good. */
+/* Only the system calls that drawing needs, in every thread, for good. Where the kernel has Landlock, files
+ * in the folders of fonts can still be read; nowhere can any other file be opened. */
 bool sandbox_enter(void);

@@ -23,6 +23,5 @@ void mask_clear(struct mask *m);
  * `most` code points, and *cut says whether that was not all. `text` is valid UTF-8. */
 void text_tidy(struct str text, size_t most, struct buf *out, bool *cut);
 
-/* One glyph of every script that can be drawn, in every weight that is used: afterwards no font
- * file needs to be opened any more. */
+/* Opens the fonts of the commonest scripts, in the weights that are used. */
 void text_warm_up(void);
