@@ -130,11 +130,10 @@ static struct worker *pool_idle(struct pixels *p)
 
 static void pool_dispatch(struct pixels *p)
 {
+	struct pixels_entry *e;
 	struct worker *w;
 
-	while (!list_is_empty(&p->queue) && (w = pool_idle(p))) {
-		struct pixels_entry *e = queue_pop(p);
-
+	while ((w = pool_idle(p)) && (e = queue_pop(p))) {
 		if (e->op)
 			worker_ask(w, e);
 		else
