@@ -84,7 +84,7 @@ void api_session_write(struct api_req *r, const struct identity *who, struct buf
 }
 
 /* A form sent by a page of somebody else must not act with our cookie, or as `local`. */
-static bool origin_is_ours(struct api_req *r)
+bool api_origin_is_ours(struct api_req *r)
 {
 	struct str origin = http_field(r->http, "Origin");
 	struct str site = http_field(r->http, "Sec-Fetch-Site");
@@ -106,7 +106,7 @@ static void identified(struct api_req *r)
 		api_fail(r, FAULT_MISDIRECTED, (struct str){ NULL, 0 });
 		return;
 	}
-	if ((r->by_cookie || r->who.anonymous) && !origin_is_ours(r)) {
+	if ((r->by_cookie || r->who.anonymous) && !api_origin_is_ours(r)) {
 		api_fail(r, FAULT_FORBIDDEN, (struct str){ NULL, 0 });
 		return;
 	}

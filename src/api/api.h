@@ -54,6 +54,7 @@ struct api_req {
 	void (*drop)(struct api_req *r);
 	void *state;                    /* the handler's, for `drop` */
 	unsigned limit;                 /* of a listing */
+	struct page *page;              /* of the page */
 };
 
 /* `more`: routes of other modules, copied. */
@@ -98,6 +99,8 @@ void api_problem(struct http_req *http, const struct fault *fault);
 /* Finds out who asks, then calls next; or answers 401, 421, 400 itself. */
 void api_identify(struct api_req *r, enum api_access access, void (*next)(struct api_req *r));
 MUST_CHECK bool api_host_is_allowed(const struct api_req *r);
+/* A request that changes something was sent by a page of ours, or by no page at all. */
+MUST_CHECK bool api_origin_is_ours(struct api_req *r);
 /* p NULL: there is none. */
 struct str api_cookie(const struct http_req *http, const char *name);
 enum { API_SESSION_S = 7 * 24 * 3600 };

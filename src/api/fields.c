@@ -32,7 +32,7 @@ static bool is_known(struct str name, const char *const *known)
 /* Printable and short enough to be quoted in an error. */
 static struct str quoted(struct api_req *r, struct str s)
 {
-	return arena_copy(&r->http->arena, str_sub(s, 0, 60));
+	return arena_copy(&r->http->arena, str_clip(s, 60));
 }
 
 void field_refuse(struct fields *f, const char *name, struct str message)

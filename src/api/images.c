@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "providers/catalog.h"
 
-enum { PROMPT_POINTS_MAX = 4000, LEGACY_IMAGES_MAX = 4 };
+enum { LEGACY_IMAGES_MAX = 4 };
 
 static const char *const known_fields[] = { "prompt", "input_image_url", "num_images", "size",   "format",
 	                                    "style",  "quality",         "model",      "seed",   "negative_prompt",
@@ -29,7 +29,7 @@ static struct str spec_prompt(struct fields *f)
 
 	if (json_type(v) != JSON_STRING || str_trim(prompt).n == 0)
 		field_refuse(f, "prompt", str_from(text_get(l, TEXT_PROMPT_REQUIRED)));
-	else if (str_code_points(prompt) > PROMPT_POINTS_MAX)
+	else if (str_code_points(prompt) > IMAGES_PROMPT_MAX)
 		field_refuse(f, "prompt", str_from(text_get(l, TEXT_PROMPT_TOO_LONG)));
 	return prompt;
 }

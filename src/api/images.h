@@ -4,6 +4,8 @@
  */
 #include "api/api.h"
 
+enum { IMAGES_PROMPT_MAX = 4000 };     /* code points */
+
 /* From a body to what core takes; at most `most` pictures. False: the answer was sent. Strings live in the body and the request. */
 MUST_CHECK bool images_read_spec(struct api_req *r, const struct json *body, unsigned most, struct job_spec *spec);
 /* Accept it; takes over the body (may be NULL). `answer` runs unless the client has gone; the job goes on either way. */

@@ -7,6 +7,7 @@ struct listing {
 	struct pg_call call;
 	struct api_req *r;
 	void (*render)(struct api_req *r, const struct pg_call *rows);
+	void (*otherwise)(struct api_req *r);
 };
 
 static void listing_drop(struct api_req *r)
@@ -26,6 +27,8 @@ static void listing_done(struct op *op)
 	r->drop = NULL;
 	if (op->fault.code == FAULT_NONE)
 		l->render(r, call);
+	else if (l->otherwise)
+		l->otherwise(r);
 	else if (op->fault.code == FAULT_INTERNAL)
 		api_fail_with(r, &(struct fault){ .code = FAULT_INTERNAL, .cause = op->fault.cause }, NULL);
 	else
@@ -36,10 +39,17 @@ static void listing_done(struct op *op)
 void listing_ask(struct api_req *r, enum pg_class class, enum stmt_id statement, const struct str *params, unsigned count,
                  void (*render)(struct api_req *r, const struct pg_call *rows))
 {
+	listing_ask_or(r, class, statement, params, count, render, NULL);
+}
+
+void listing_ask_or(struct api_req *r, enum pg_class class, enum stmt_id statement, const struct str *params, unsigned count,
+                    void (*render)(struct api_req *r, const struct pg_call *rows), void (*otherwise)(struct api_req *r))
+{
 	struct listing *l = arena_new(&r->http->arena, struct listing);
 
 	l->r = r;
 	l->render = render;
+	l->otherwise = otherwise;
 	r->state = l;
 	r->drop = listing_drop;
 	pg_call_init(&l->call, r->api->core->loop, listing_done);

@@ -86,6 +86,16 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
+struct str str_clip(struct str s, size_t max)
+{
+	if (s.n > max) {
+		s.n = max;
+		while (s.n > 0 && ((unsigned char)s.p[s.n] & 0xC0) == 0x80)
+			s.n--;
+	}
+	return s;
+}
+
 struct str str_trim(struct str s)
 {
 	while (s.n && is_blank(s.p[0])) {

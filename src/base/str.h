@@ -24,6 +24,9 @@ size_t str_find(struct str s, struct str needle);
 struct str str_sub(struct str s, size_t from, size_t n);
 struct str str_skip(struct str s, size_t n);
 
+/* At most `max` bytes of UTF-8, cut between two characters. */
+struct str str_clip(struct str s, size_t max);
+
 /* Without leading and trailing SP, HTAB, CR, LF. */
 struct str str_trim(struct str s);
 

@@ -195,7 +195,8 @@ static int hex_value(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-bool url_decode(struct str s, char *out, size_t *n)
+/* `least`: the smallest byte that may come out; `plus`: what a '+' stands for. */
+static bool decode(struct str s, char *out, size_t *n, unsigned char least, char plus)
 {
 	size_t to = 0;
 
@@ -210,13 +211,25 @@ bool url_decode(struct str s, char *out, size_t *n)
 				return false;
 			c = (unsigned char)(high << 4 | low);
 			i += 2;
+		} else if (c == '+') {
+			c = (unsigned char)plus;
 		}
-		if (c < 0x20)
+		if (c < least)
 			return false;
 		out[to++] = (char)c;
 	}
 	*n = to;
 	return true;
+}
+
+bool url_decode(struct str s, char *out, size_t *n)
+{
+	return decode(s, out, n, 0x20, '+');
+}
+
+bool url_decode_form(struct str s, char *out, size_t *n)
+{
+	return decode(s, out, n, 1, ' ');
 }
 
 struct str url_query_get(struct str query, const char *name)

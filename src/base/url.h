@@ -27,5 +27,7 @@ bool url_same_origin(const struct url *a, const struct url *b);
 void url_encode(struct buf *out, struct str s, const char *keep);
 /* %XX in place; false on a broken escape, NUL, or a byte below 0x20. `out` may be s.p. */
 MUST_CHECK bool url_decode(struct str s, char *out, size_t *n);
+/* The same for a field of a form: '+' is a blank, and line ends may occur. */
+MUST_CHECK bool url_decode_form(struct str s, char *out, size_t *n);
 /* The value of `name` in a query string, still encoded; p is NULL when absent. */
 struct str url_query_get(struct str query, const char *name);

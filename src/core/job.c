@@ -146,7 +146,7 @@ void part_close_attempt(struct part *p, const struct fault *fault)
 		return;
 	p->attempt.ended = true;
 	p->attempt.outcome = fault->code;
-	p->attempt.error = arena_copy(&p->arena, str_sub(fault->detail, 0, 500));
+	p->attempt.error = arena_copy(&p->arena, str_clip(fault->detail, 500));
 }
 
 void part_set_account(struct part *p, struct account *a)

@@ -49,7 +49,7 @@ static void exchange_free(struct part *p)
 static struct str scrubbed(struct exchange *x, struct str message)
 {
 	struct str key = secret_reveal(x->part->account->at.credential);
-	char *copy = arena_cstr(&x->http.arena, str_sub(message, 0, 500));
+	char *copy = arena_cstr(&x->http.arena, str_clip(message, 500));
 	struct str s = str_from(copy);
 	size_t at;
 

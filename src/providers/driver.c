@@ -38,12 +38,7 @@ struct str driver_copy(struct imago_memory *memory, struct str s)
 
 struct str driver_copy_text(struct imago_memory *memory, struct str s, size_t max)
 {
-	if (s.n > max) {
-		s.n = max;
-		while (s.n > 0 && ((unsigned char)s.p[s.n] & 0xC0) == 0x80)
-			s.n--;
-	}
-	return driver_copy(memory, s);
+	return driver_copy(memory, str_clip(s, max));
 }
 
 static unsigned capped_seconds(int64_t s)
