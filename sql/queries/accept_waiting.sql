@@ -26,33 +26,40 @@ with input as (
 		with ordinality as i (job_id, user_id, price, operation, prompt, params, model, source_model,
 		                      provider_id, generation_type, num_images, parts, images_per_part, deadline_s, first_step,
 		                      estimated_micros, place)
-	order by user_id, place
 ),
 lease as materialized (
 	select $17::text is null
 		or exists (select from instances where id = $17 and epoch = $18::bigint and until >= now()) as held
 ),
--- Users are locked in the order of their ids, so that two batches never wait for each other.
+-- Each user is locked once, in the order of their ids, so that two batches never wait for each other.
+payer as materialized (
+	select id, credits, held, ledger_seq, event_seq
+	from users
+	where id = any ($2::text[]) and disabled_at is null and (select held from lease)
+	order by id
+	for no key update
+),
+-- As arrays, since a join would compare each with each.
+payers as materialized (
+	select array_agg(id) as ids, array_agg(credits) as credits, array_agg(held) as held,
+		array_agg(ledger_seq) as ledger_seqs, array_agg(event_seq) as event_seqs
+	from payer
+),
 judged as materialized (
-	select i.*, u.credits, u.held, u.ledger_seq, u.event_seq,
+	select i.*, p.credits[i.payer] as credits, p.held[i.payer] as held,
+		p.ledger_seqs[i.payer] as ledger_seq, p.event_seqs[i.payer] as event_seq,
 		sum(i.price) over w as spent,
 		count(*) filter (where i.price > 0) over w as holds,
 		count(*) over w as events,
 		case
 			when not (select held from lease) then 'no_lease'
-			when u.id is null then
+			when i.payer is null then
 				case when exists (select from users k where k.id = i.user_id and k.disabled_at is null)
 					then 'locked' else 'no_user' end
-			when sum(i.price) over w > u.credits then 'poor'
+			when sum(i.price) over w > p.credits[i.payer] then 'poor'
 			else 'ok'
 		end as outcome
-	from input i
-	left join lateral (
-		select id, credits, held, ledger_seq, event_seq
-		from users
-		where id = i.user_id and disabled_at is null and (select held from lease)
-		for no key update
-	) u on true
+	from payers p, lateral (select *, array_position(p.ids, user_id) as payer from input) i
 	window w as (partition by i.user_id order by i.place)
 ),
 -- Prices are not negative, so the accepted of one user come before the refused: the running
@@ -60,12 +67,14 @@ judged as materialized (
 accepted as materialized (
 	select * from judged where outcome = 'ok'
 ),
+-- From what was read under the lock: this row may still look older to the update, and is checked as it looks.
 moved as (
 	update users u
-	set credits = u.credits - t.spent, held = u.held + t.spent,
-		ledger_seq = u.ledger_seq + t.holds, event_seq = u.event_seq + t.events
-	from (select user_id, max(spent)::bigint as spent, max(holds) as holds, max(events) as events
-	      from accepted group by user_id) t
+	set credits = t.credits - t.spent, held = t.held + t.spent,
+		ledger_seq = t.ledger_seq + t.holds, event_seq = t.event_seq + t.events
+	from (select user_id, credits, held, ledger_seq, event_seq,
+	             max(spent)::bigint as spent, max(holds) as holds, max(events) as events
+	      from accepted group by user_id, credits, held, ledger_seq, event_seq) t
 	where u.id = t.user_id
 ),
 jobs as (

@@ -10,7 +10,7 @@ with payer as materialized (
 ),
 moved as (
 	update users u
-	set credits = u.credits + $2::bigint, ledger_seq = u.ledger_seq + 1
+	set credits = p.credits + $2::bigint, ledger_seq = p.ledger_seq + 1
 	from payer p
 	where u.id = p.id and p.fits
 	returning u.id, u.credits

@@ -26,8 +26,8 @@ closing as materialized (
 ),
 moved as (
 	update users u
-	set credits = u.credits + c.price, held = u.held - c.price,
-		ledger_seq = u.ledger_seq + (c.price > 0)::int, event_seq = u.event_seq + 1
+	set credits = c.credits + c.price, held = c.held - c.price,
+		ledger_seq = c.ledger_seq + (c.price > 0)::int, event_seq = c.event_seq + 1
 	from closing c
 	where u.id = c.user_id
 ),

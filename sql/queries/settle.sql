@@ -27,12 +27,26 @@ with input as (
 	            $9::text[], $10::text[], $11::text[])
 		with ordinality as i (user_id, job_id, status, charged, error_code, error_message, generation_time, cost_micros,
 		                      provider_id, model, metadata, place)
-	order by user_id, place
 ),
--- First its user, then the job is locked, users in the order of their ids; a row that somebody else has is left
--- out: waiting for it would hold up all the others.
+-- First users, each once, then jobs are locked, in the order of their ids, so that two batches never wait
+-- for each other; a row that somebody else has is left out: waiting for it would hold up all the others.
+payer as materialized (
+	select id, credits, held, ledger_seq, event_seq
+	from users
+	where id = any ($1::text[])
+	order by id
+	for no key update skip locked
+),
+-- As arrays, since a join would compare each with each.
+payers as materialized (
+	select array_agg(id) as ids, array_agg(credits) as credits, array_agg(held) as held,
+		array_agg(ledger_seq) as ledger_seqs, array_agg(event_seq) as event_seqs
+	from payer
+),
 judged as materialized (
-	select i.*, u.credits, u.held, u.ledger_seq, u.event_seq, l.price, l.generation_type, l.status as final_status,
+	select i.*, p.credits[i.payer] as credits, p.held[i.payer] as held,
+		p.ledger_seqs[i.payer] as ledger_seq, p.event_seqs[i.payer] as event_seq,
+		l.price, l.generation_type, l.status as final_status,
 		case
 			when l.id is null then
 				case when exists (select from image_generation_jobs k where k.user_id = i.user_id and k.id = i.job_id)
@@ -41,17 +55,12 @@ judged as materialized (
 			when l.owner = $29::text and l.epoch = $30::bigint then 'ok'
 			else 'stale'
 		end as outcome
-	from input i
-	left join lateral (
-		select id, credits, held, ledger_seq, event_seq
-		from users
-		where id = i.user_id
-		for no key update skip locked
-	) u on true
+	from payers p
+	cross join lateral (select *, array_position(p.ids, user_id) as payer from input order by user_id, job_id) i
 	left join lateral (
 		select id, status, price, completed_at, owner, epoch, generation_type
 		from image_generation_jobs
-		where user_id = u.id and id = i.job_id
+		where user_id = p.ids[i.payer] and id = i.job_id
 		for no key update skip locked
 	) l on true
 ),
@@ -94,13 +103,14 @@ closing as materialized (
 	where j.outcome = 'ok'
 	window w as (partition by j.user_id order by j.place)
 ),
+-- From what was read under the lock: this row may still look older to the update, and is checked as it looks.
 moved as (
 	update users u
-	set credits = u.credits + t.returned, held = u.held - t.price,
-		ledger_seq = u.ledger_seq + t.entries, event_seq = u.event_seq + t.events
-	from (select user_id, max(closed_returned)::bigint as returned, max(closed_price)::bigint as price,
-	             max(entries) as entries, max(events) as events
-	      from closing group by user_id) t
+	set credits = t.credits + t.returned, held = t.held - t.price,
+		ledger_seq = t.ledger_seq + t.entries, event_seq = t.event_seq + t.events
+	from (select user_id, credits, held, ledger_seq, event_seq, max(closed_returned)::bigint as returned,
+	             max(closed_price)::bigint as price, max(entries) as entries, max(events) as events
+	      from closing group by user_id, credits, held, ledger_seq, event_seq) t
 	where u.id = t.user_id
 ),
 closed as (

@@ -13,6 +13,10 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 STORES = os.path.join(os.path.dirname(HERE), 'stores')
 
 
+def pytest_configure(config):
+    config.addinivalue_line('markers', 'slow: left out where the programs run with sanitizers')
+
+
 @pytest.fixture(scope='session')
 def stores():
     """{DATABASE_URL, ADMIN_URL, REDIS_URL}: those we run in (`tests/stores run`), else some of our own."""

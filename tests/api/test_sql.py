@@ -214,6 +214,20 @@ def test_waiting_sees_what_was_committed_meanwhile(db, sql_url, statement):
     other.close()
 
 
+def test_waiting_spends_what_came_meanwhile(db, sql_url):
+    """The row as the statement first saw it would not bear the price: its constraints must not be asked about that."""
+    user = db.user(0)
+    other, waiting = Bench(sql_url), Bench(sql_url)
+    other.sql('begin')
+    other('credits_add', db.one('select name from users where id = %s', user), 12, 'just in time')
+    committer = threading.Timer(0.3, lambda: other.sql('commit'))
+    committer.start()
+    assert waiting.accept([job(user, price=12)], 'accept_waiting')[0][1:3] == ('ok', 0)
+    committer.join()
+    waiting.close()
+    other.close()
+
+
 # ---- attempt, record, part_stored ----
 
 def test_attempt_ends_one_and_begins_the_next(db):
