@@ -26,10 +26,10 @@ enum { GUARD_RULES_MAX = 64, GUARD_NAME = 254 };
 
 struct guard_rule {
 	enum { GUARD_IS_NAME, GUARD_IS_RANGE } type;
-	char name[GUARD_NAME];          /* lower case */
-	struct in6_addr from;           /* IPv4 as ::ffff:a.b.c.d */
+	char name[GUARD_NAME]; /* lower case */
+	struct in6_addr from;  /* IPv4 as ::ffff:a.b.c.d */
 	unsigned bits;
-	uint16_t port;                  /* 0: any */
+	uint16_t port; /* 0: any */
 };
 
 struct address_guard {
@@ -43,4 +43,5 @@ MUST_CHECK bool address_guard_parse(struct address_guard *g, struct str allow_ho
 bool address_is_public(const struct sockaddr *address);
 
 /* May a socket be opened to `address` for a URL with this host and port? */
-bool address_guard_allows(const struct address_guard *g, struct str host, uint16_t port, const struct sockaddr *address);
+bool address_guard_allows(const struct address_guard *g, struct str host, uint16_t port,
+                          const struct sockaddr *address);

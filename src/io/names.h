@@ -19,8 +19,8 @@ enum { NAMES_ADDRESSES_MAX = 4, NAMES_TEXT = 48 };
 
 struct names;
 struct names_call {
-	struct op op;           /* faults: NOT_SENT (no such name), TIMEOUT */
-	char addresses[NAMES_ADDRESSES_MAX][NAMES_TEXT];        /* numeric text, IPv4 first */
+	struct op op;                                    /* faults: NOT_SENT (no such name), TIMEOUT */
+	char addresses[NAMES_ADDRESSES_MAX][NAMES_TEXT]; /* numeric text, IPv4 first */
 	unsigned count;
 };
 

@@ -17,7 +17,7 @@
 
 struct dns_poll {
 	uv_poll_t handle;
-	struct link link;               /* in names.polls */
+	struct link link; /* in names.polls */
 	struct names *names;
 	ares_socket_t fd;
 };
@@ -88,7 +88,7 @@ static struct dns_poll *poll_for(struct names *n, ares_socket_t fd)
 	p->fd = fd;
 	if (uv_poll_init_socket(&n->loop->uv, &p->handle, fd) != 0) {
 		mem_release(p);
-		return NULL;    /* the question runs into its time-out */
+		return NULL; /* the question runs into its time-out */
 	}
 	list_append(&n->polls, &p->link);
 	return p;
@@ -112,7 +112,7 @@ static void channel_open(struct names *n)
 	struct ares_options options = {
 		.timeout = DNS_TRY_MS,
 		.tries = DNS_TRIES,
-		.lookups = lookups,         /* DNS only: the hosts file is read by us, c-ares would read it each time */
+		.lookups = lookups, /* DNS only: the hosts file is read by us, c-ares would read it each time */
 		.sock_state_cb = on_socket,
 		.sock_state_cb_data = n,
 	};
@@ -141,7 +141,7 @@ void names_dns_init(struct names *n)
 void names_dns_clear(struct names *n)
 {
 	if (n->channel)
-		ares_destroy(n->channel);       /* answers what is still asked with EDESTRUCTION */
+		ares_destroy(n->channel); /* answers what is still asked with EDESTRUCTION */
 	n->channel = NULL;
 	timer_stop(n->loop, &n->patience);
 	LIST_EACH_SAFE(&n->polls, l)
@@ -164,15 +164,11 @@ void names_dns_look(struct names *n)
 static enum fault_code fault_of(int status)
 {
 	switch (status) {
-	case ARES_SUCCESS:
-		return FAULT_NONE;
-	case ARES_ETIMEOUT:
-		return FAULT_TIMEOUT;
+	case ARES_SUCCESS: return FAULT_NONE;
+	case ARES_ETIMEOUT: return FAULT_TIMEOUT;
 	case ARES_ECANCELLED:
-	case ARES_EDESTRUCTION:
-		return FAULT_CANCELLED;
-	default:
-		return FAULT_NOT_SENT;
+	case ARES_EDESTRUCTION: return FAULT_CANCELLED;
+	default: return FAULT_NOT_SENT;
 	}
 }
 
@@ -180,9 +176,10 @@ static void add_family(struct addresses *out, const struct ares_addrinfo *info, 
 {
 	for (const struct ares_addrinfo_node *a = info->nodes; a && out->count < most; a = a->ai_next) {
 		char text[NAMES_TEXT];
-		const void *bytes = family == AF_INET
-			? (const void *)&((const struct sockaddr_in *)(const void *)a->ai_addr)->sin_addr
-			: (const void *)&((const struct sockaddr_in6 *)(const void *)a->ai_addr)->sin6_addr;
+		const void *bytes =
+			family == AF_INET
+				? (const void *)&((const struct sockaddr_in *)(const void *)a->ai_addr)->sin_addr
+				: (const void *)&((const struct sockaddr_in6 *)(const void *)a->ai_addr)->sin6_addr;
 
 		if (a->ai_family == family && inet_ntop(family, bytes, text, sizeof(text)))
 			addresses_add(out, str_from(text));
@@ -218,7 +215,8 @@ static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo 
 	(void)timeouts;
 	if (status == ARES_SUCCESS && info) {
 		/* IPv4 first, but one place for IPv6: the machine may have nothing else */
-		add_family(&a, info, AF_INET, has_family(info, AF_INET6) ? NAMES_ADDRESSES_MAX - 1 : NAMES_ADDRESSES_MAX);
+		add_family(&a, info, AF_INET,
+		           has_family(info, AF_INET6) ? NAMES_ADDRESSES_MAX - 1 : NAMES_ADDRESSES_MAX);
 		add_family(&a, info, AF_INET6, NAMES_ADDRESSES_MAX);
 		ttl_ms = least_ttl_ms(info);
 	}
@@ -232,7 +230,9 @@ static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo 
 void names_dns_ask(struct names *n, struct name_entry *e)
 {
 	/* NOSORT: sorting would open a socket to each address, just to see the route */
-	struct ares_addrinfo_hints hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = ARES_AI_NOSORT };
+	struct ares_addrinfo_hints hints = { .ai_family = AF_UNSPEC,
+		                             .ai_socktype = SOCK_STREAM,
+		                             .ai_flags = ARES_AI_NOSORT };
 
 	if (!n->channel)
 		channel_open(n);

@@ -15,14 +15,14 @@
 enum {
 	NAME_MAX_BYTES = 253,
 	NAMES_CACHED_MAX = 1024,
-	NAMES_WAITERS_MAX = 32768,      /* more than outbound lets in */
+	NAMES_WAITERS_MAX = 32768, /* more than outbound lets in */
 	NAMES_STATIC_MAX = 64,
 	NAMES_SERVERS_MAX = 3,
 	NAMES_HOSTS_BYTES = 64 * 1024,
 
 	DNS_TRY_MS = 300,
 	DNS_TRIES = 2,
-	CALL_MS = 1000,                 /* a call's patience, whatever the resolver still tries */
+	CALL_MS = 1000, /* a call's patience, whatever the resolver still tries */
 	TTL_LEAST_MS = 1000,
 	TTL_MOST_MS = 5 * 60 * 1000,
 	TTL_FAILED_MS = 5 * 1000,
@@ -45,11 +45,11 @@ struct names_static {
 /* One name in the cache, or being asked for. */
 struct name_entry {
 	struct map_node node;
-	struct link used;               /* in names.used, the least recently used first */
+	struct link used; /* in names.used, the least recently used first */
 	struct link waiters;
 	struct names *names;
 	struct addresses addresses;
-	enum fault_code fault;          /* FAULT_NONE: the addresses are good */
+	enum fault_code fault; /* FAULT_NONE: the addresses are good */
 	uint64_t until_ms;
 	bool asking;
 	char name[NAME_MAX_BYTES + 1];
@@ -72,14 +72,14 @@ struct names {
 	unsigned static_count;
 
 	const char *hosts_path;
-	struct buf hosts;               /* the text of /etc/hosts */
+	struct buf hosts; /* the text of /etc/hosts */
 	struct file_mark hosts_mark, resolv_mark;
 	uint64_t looked_ms;
 	bool looked;
 
-	ares_channel channel;           /* made at the first question; NULL: none yet */
+	ares_channel channel; /* made at the first question; NULL: none yet */
 	struct ares_addr_port_node servers[NAMES_SERVERS_MAX];
-	unsigned server_count;          /* 0: those of resolv.conf */
+	unsigned server_count; /* 0: those of resolv.conf */
 	struct link polls;
 	struct timer patience;
 };

@@ -14,7 +14,7 @@
 
 struct outbound_socket {
 	uv_poll_t handle;
-	struct link link;               /* in multi.sockets */
+	struct link link; /* in multi.sockets */
 	struct outbound_multi *multi;
 	curl_socket_t fd;
 	int events;
@@ -114,7 +114,7 @@ static struct outbound_socket *socket_new(struct outbound_multi *m, curl_socket_
 	s->fd = fd;
 	if (uv_poll_init_socket(&m->owner->loop->uv, &s->handle, fd) != 0) {
 		mem_release(s);
-		return NULL;    /* the transfer runs into its deadline */
+		return NULL; /* the transfer runs into its deadline */
 	}
 	list_append(&m->sockets, &s->link);
 	curl_multi_assign(m->curl, fd, s);
@@ -152,7 +152,7 @@ static void resume_one(struct outbound_multi *m, struct outbound_transfer *t)
 	CURLcode rc;
 
 	if (t->paused || !t->held || !t->op)
-		return;         /* paused again, or ended: curl will hear it from a call-back */
+		return; /* paused again, or ended: curl will hear it from a call-back */
 	t->held = false;
 	m->inside = true;
 	rc = curl_easy_pause(t->easy, CURLPAUSE_CONT);
@@ -256,7 +256,7 @@ void outbound_free(struct outbound **op)
 
 	if (!o)
 		return;
-	o->multis[0].pumping = o->multis[1].pumping = true;     /* nobody gets in any more */
+	o->multis[0].pumping = o->multis[1].pumping = true; /* nobody gets in any more */
 	while ((l = list_first(&o->live))) {
 		struct outbound_transfer *t = CONTAINER_OF(l, struct outbound_transfer, live);
 

@@ -36,20 +36,20 @@ struct outbound_call {
 	struct op op;
 	/* set before outbound_start */
 	enum outbound_kind kind;
-	struct imago_call request;          /* strings must live until done */
-	uint64_t body_limit;                /* of the answer */
-	unsigned timeout_ms;                /* for all of it */
-	unsigned low_speed_ms;              /* give up below 1 KiB/s for this long; 0: off */
+	struct imago_call request; /* strings must live until done */
+	uint64_t body_limit;       /* of the answer */
+	unsigned timeout_ms;       /* for all of it */
+	unsigned low_speed_ms;     /* give up below 1 KiB/s for this long; 0: off */
 	/* Takes the answer's body in pieces instead of `body`, for status 200..299 only. May call outbound_pause; false gives up. */
 	bool (*data)(struct outbound_call *call, const char *p, size_t n);
 	/* results */
 	int status;
-	struct imago_header *headers;       /* in `arena` */
+	struct imago_header *headers; /* in `arena` */
 	unsigned header_count;
 	struct buf body;
-	bool sent;                          /* a byte of the request may have left */
-	uint64_t received;                  /* bytes of the answer's body */
-	struct arena arena;                 /* of this call; also used by imago_ drivers as memory */
+	bool sent;          /* a byte of the request may have left */
+	uint64_t received;  /* bytes of the answer's body */
+	struct arena arena; /* of this call; also used by imago_ drivers as memory */
 	/* private */
 	void (*done)(struct op *op);
 	struct outbound_transfer *transfer;
@@ -57,10 +57,10 @@ struct outbound_call {
 
 struct outbound_config {
 	struct names *names;
-	struct str allow_hosts;             /* IMAGO_ALLOW_HOSTS */
-	unsigned connections_max;           /* 1024 for each multi */
-	unsigned connections_per_host;      /* 256 */
-	unsigned queued_max;                /* calls waiting for a place: 20,000; above: BUSY */
+	struct str allow_hosts;        /* IMAGO_ALLOW_HOSTS */
+	unsigned connections_max;      /* 1024 for each multi */
+	unsigned connections_per_host; /* 256 */
+	unsigned queued_max;           /* calls waiting for a place: 20,000; above: BUSY */
 };
 
 /* NULL: allow_hosts cannot be understood (logged). Calls must be cleared before outbound_free or have ended. */

@@ -136,7 +136,7 @@ void outbound_start(struct outbound *o, struct outbound_call *call)
 
 	CHECK(op_is_idle(&call->op) && call->timeout_ms > 0);
 	if (call->transfer)
-		transfer_cut(call->transfer);   /* forgotten, and begun again */
+		transfer_cut(call->transfer); /* forgotten, and begun again */
 	forget_results(call);
 	if (!url_parse(call->request.url, &url)) {
 		refuse(call, FAULT_NOT_SENT, STR("not an absolute http or https URL"));
@@ -283,7 +283,8 @@ void transfer_finish(struct outbound_transfer *t, CURLcode rc)
 		call->sent = easy_has_sent(t);
 		fault.code = fault_of(t, rc, call->sent);
 		if (rc != CURLE_OK)
-			fault.cause = arena_copy(&call->arena, str_from(t->error[0] ? t->error : curl_easy_strerror(rc)));
+			fault.cause = arena_copy(&call->arena,
+			                         str_from(t->error[0] ? t->error : curl_easy_strerror(rc)));
 		op_finish_with(t->op, fault);
 	}
 	transfer_end(t);

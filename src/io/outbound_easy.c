@@ -63,7 +63,8 @@ static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl
 	(void)purpose;
 	if (!t->op || (address->family != AF_INET && address->family != AF_INET6) || is_second_time(t))
 		return CURL_SOCKET_BAD;
-	if (t->multi->guest && !address_guard_allows(&t->multi->owner->guard, t->url.host, t->url.port, &address->addr)) {
+	if (t->multi->guest &&
+	    !address_guard_allows(&t->multi->owner->guard, t->url.host, t->url.port, &address->addr)) {
 		t->verdict = FAULT_FORBIDDEN;
 		return CURL_SOCKET_BAD;
 	}
@@ -141,7 +142,7 @@ static bool end_of_head(struct outbound_transfer *t)
 
 	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (status < 200)
-		return true;    /* the real one follows */
+		return true; /* the real one follows */
 	t->call->status = (int)status;
 	t->head_done = true;
 	if (length_fits(t))
@@ -158,7 +159,7 @@ static size_t on_header(char *p, size_t size, size_t count, void *arg)
 	if (!t->op)
 		return 0;
 	if (t->head_done)
-		return line.n;  /* a trailer */
+		return line.n; /* a trailer */
 	if (str_starts(line, STR("HTTP/"))) {
 		t->call->header_count = 0;
 		t->head_bytes = 0;
@@ -223,7 +224,7 @@ static void append(struct curl_slist **list, const char *text)
 static void free_list(struct curl_slist **list)
 {
 	for (struct curl_slist *l = *list; l; l = l->next)
-		wipe(l->data, strlen(l->data));     /* keys of providers among them */
+		wipe(l->data, strlen(l->data)); /* keys of providers among them */
 	curl_slist_free_all(*list);
 	*list = NULL;
 }
@@ -238,7 +239,7 @@ static void append_header(struct outbound_transfer *t, const struct imago_header
 		buf_cstr(&line, ": ");
 		buf_str(&line, h->value);
 	} else {
-		buf_byte(&line, ';');       /* how curl is told to send it empty */
+		buf_byte(&line, ';'); /* how curl is told to send it empty */
 	}
 	buf_byte(&line, '\0');
 	CHECK(!line.overflowed);
@@ -258,7 +259,7 @@ static void set_headers(struct outbound_transfer *t)
 		append_header(t, &r->headers[i]);
 	}
 	if (!typed)
-		append(&t->headers, "Content-Type:");   /* or curl calls every body a form */
+		append(&t->headers, "Content-Type:"); /* or curl calls every body a form */
 	curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->headers);
 }
 
@@ -367,7 +368,7 @@ void easy_set_up(struct outbound_transfer *t)
 
 void easy_clear(struct outbound_transfer *t, bool whole)
 {
-	easy_give_back(t->multi->owner, t->easy, whole);        /* before the lists it points to */
+	easy_give_back(t->multi->owner, t->easy, whole); /* before the lists it points to */
 	t->easy = NULL;
 	free_list(&t->headers);
 	free_list(&t->connect_to);

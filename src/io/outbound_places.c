@@ -34,7 +34,8 @@ static struct outbound_host *host_for(struct outbound_multi *m, const struct url
 
 	CHECK(url->host.n <= 255);
 	for (; n < url->host.n; n++)
-		key[n] = (char)(url->host.p[n] >= 'A' && url->host.p[n] <= 'Z' ? url->host.p[n] + ('a' - 'A') : url->host.p[n]);
+		key[n] = (char)(url->host.p[n] >= 'A' && url->host.p[n] <= 'Z' ? url->host.p[n] + ('a' - 'A')
+		                                                               : url->host.p[n]);
 	n += (size_t)snprintf(key + n, sizeof(key) - n, "/%u", url->port);
 	node = map_find(&m->hosts, (struct str){ key, n });
 	if (node)
@@ -105,7 +106,7 @@ static void let_in(struct outbound_multi *m, struct outbound_host *h)
 	m->active++;
 	h->active++;
 	t->state = TRANSFER_RESOLVING;
-	list_remove(&h->runnable);      /* to the end of the turn */
+	list_remove(&h->runnable); /* to the end of the turn */
 	host_update(m, h);
 	transfer_begin(t);
 }

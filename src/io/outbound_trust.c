@@ -36,7 +36,7 @@ static CURLcode on_ssl_context(CURL *easy, void *context, void *arg)
 	if (!o->authorities)
 		return CURLE_SSL_CACERT_BADFILE;
 	CHECK(X509_STORE_up_ref(o->authorities) == 1);
-	SSL_CTX_set_cert_store(context, o->authorities);        /* takes the reference */
+	SSL_CTX_set_cert_store(context, o->authorities); /* takes the reference */
 	return CURLE_OK;
 }
 

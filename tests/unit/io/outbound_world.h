@@ -30,7 +30,7 @@ struct test_call {
 	struct world *world;
 	char url[512];
 	unsigned done;
-	uint64_t taken;                 /* by the data call-back */
+	uint64_t taken; /* by the data call-back */
 	struct timer timer;
 };
 
@@ -116,7 +116,7 @@ static inline void call_start(struct test_call *t)
 {
 	t->done = 0;
 	outbound_start(t->world->outbound, &t->call);
-	assert_int_equal(t->done, 0);   /* never inside the call */
+	assert_int_equal(t->done, 0); /* never inside the call */
 }
 
 static inline void call_wait(struct test_call *t)
@@ -151,7 +151,8 @@ static inline void expect_fault(struct test_call *t, enum fault_code code, bool 
 	struct str cause = t->call.op.fault.cause;
 
 	if (t->call.op.fault.code != code)
-		fail_msg("%s: %s (%.*s) instead of %s", t->url, fault_slug(t->call.op.fault.code), STRF(cause), fault_slug(code));
+		fail_msg("%s: %s (%.*s) instead of %s", t->url, fault_slug(t->call.op.fault.code), STRF(cause),
+		         fault_slug(code));
 	if (t->call.sent != sent)
 		fail_msg("%s: sent is %d", t->url, t->call.sent);
 }

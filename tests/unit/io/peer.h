@@ -38,9 +38,9 @@ struct peer {
 	struct link connections;
 	unsigned port;
 	unsigned accepted, open, open_most;
-	unsigned heads, requests;       /* heads seen; requests whose body came whole */
+	unsigned heads, requests; /* heads seen; requests whose body came whole */
 	const char *greeting;
-	bool mute;                      /* says nothing, whatever comes */
+	bool mute; /* says nothing, whatever comes */
 };
 
 struct peer_connection {
@@ -50,7 +50,7 @@ struct peer_connection {
 	struct peer *peer;
 	struct buf in;
 	char piece[64 * 1024];
-	uint64_t left;                  /* of a big body */
+	uint64_t left; /* of a big body */
 	bool chunked, closing, head_seen;
 	unsigned served;
 };
@@ -218,7 +218,8 @@ static inline void peer_long_head(struct peer_connection *c)
 	buf_clear(&b);
 }
 
-static inline void peer_route(struct peer_connection *c, struct str method, struct str path, struct str head, struct str body)
+static inline void peer_route(struct peer_connection *c, struct str method, struct str path, struct str head,
+                              struct str body)
 {
 	if (str_is(path, "/hello"))
 		peer_answer(c, 200, STR("X-Peer:  yes \r\nx-empty:\r\n"), STR("hello"));

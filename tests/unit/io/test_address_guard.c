@@ -128,7 +128,8 @@ static void public_or_not(void **state)
 		union address a = address_of(addresses[i].address);
 
 		if (address_is_public(&a.any) != addresses[i].is_public)
-			fail_msg("%s: expected %s", addresses[i].address, addresses[i].is_public ? "public" : "not public");
+			fail_msg("%s: expected %s", addresses[i].address,
+			         addresses[i].is_public ? "public" : "not public");
 	}
 }
 
@@ -193,15 +194,17 @@ static void rules_open_more(void **state)
 
 		assert_true(address_guard_parse(&g, str_from(cases[i].rules), &bad));
 		if (address_guard_allows(&g, str_from(cases[i].host), cases[i].port, &a.any) != cases[i].allowed)
-			fail_msg("\"%s\" for %s:%u at %s", cases[i].rules, cases[i].host, cases[i].port, cases[i].address);
+			fail_msg("\"%s\" for %s:%u at %s", cases[i].rules, cases[i].host, cases[i].port,
+			         cases[i].address);
 	}
 }
 
 static void bad_rules_are_named(void **state)
 {
 	static const char *const bad_rules[] = {
-		"10.0.0.0/33", "10.0.0.0/", "/8", "10.0.0/8", "::/129", "10.0.0.0/8x", "name/8", "host:", "host:0", "host:65536",
-		"host:80:90", "[::1", "[::1]x", "[::1]:", "http://host", "a b", "*.internal", "name/", "[10.0.0.1/8]",
+		"10.0.0.0/33", "10.0.0.0/", "/8",         "10.0.0/8",   "::/129",       "10.0.0.0/8x", "name/8",
+		"host:",       "host:0",    "host:65536", "host:80:90", "[::1",         "[::1]x",      "[::1]:",
+		"http://host", "a b",       "*.internal", "name/",      "[10.0.0.1/8]",
 	};
 	struct address_guard g;
 	struct str bad;

@@ -54,7 +54,7 @@ static void put_record(struct answer *a, int family, const char *text, unsigned 
 {
 	unsigned bytes = family == AF_INET ? 4 : 16;
 
-	put16(a, 0xc00c);       /* the name of the question */
+	put16(a, 0xc00c); /* the name of the question */
 	put16(a, family == AF_INET ? 1 : 28);
 	put16(a, 1);
 	put16(a, 0);
@@ -211,7 +211,7 @@ static void ask(struct world *w, struct asked *a, const char *name)
 	a->done = 0;
 	op_init(&a->call.op, &w->loop, on_done);
 	names_resolve(w->names, &a->call, str_from(name));
-	assert_int_equal(a->done, 0);   /* never inside the call */
+	assert_int_equal(a->done, 0); /* never inside the call */
 }
 
 static void wait_for(struct world *w, struct asked *a)
@@ -249,9 +249,12 @@ static void expect(struct world *w, const char *name, const char *addresses)
 static void literals(void **state)
 {
 	static const char *const refused[] = {
-		"127.1", "0177.0.0.1", "0x7f.1", "2130706433", "0x7f000001", "127.0.0.1.", "127.0.0.01", "1.2.3.4.5",
-		"256.1.1.1", "::1%lo", "fe80::1%eth0", "[::1]", "", ".", "a..test", ".a.test", "a b.test", "a.test..",
-		"%31%32%37.0.0.1", "\xe2\x91\xa0.test", "a/b", "a.0x1", "a.123", "127.0.0.1\n",
+		"127.1",      "0177.0.0.1", "0x7f.1",          "2130706433",
+		"0x7f000001", "127.0.0.1.", "127.0.0.01",      "1.2.3.4.5",
+		"256.1.1.1",  "::1%lo",     "fe80::1%eth0",    "[::1]",
+		"",           ".",          "a..test",         ".a.test",
+		"a b.test",   "a.test..",   "%31%32%37.0.0.1", "\xe2\x91\xa0.test",
+		"a/b",        "a.0x1",      "a.123",           "127.0.0.1\n",
 	};
 	struct world *w = world_new("", false);
 	struct asked a;
@@ -272,7 +275,8 @@ static void literals(void **state)
 static void names_of_the_configuration(void **state)
 {
 	struct world *w = world_new("db.internal=10.0.0.5,db.internal=10.0.0.6, *.Sim.Test = 127.0.0.1,"
-	                            "*.deep.sim.test=127.0.0.2,exact.sim.test=::1,two=1.2.3.4", false);
+	                            "*.deep.sim.test=127.0.0.2,exact.sim.test=::1,two=1.2.3.4",
+	                            false);
 	struct asked a;
 
 	(void)state;
@@ -296,9 +300,13 @@ static void names_of_the_configuration(void **state)
 static void bad_configurations(void **state)
 {
 	static const char *const bad[] = {
-		"nonsense", "1.2.3.4:0", "1.2.3.4:x", "1.2.3.4:65536", "[::1", "[::1]53", "name=", "name=other", "=1.2.3.4",
-		"na me=1.2.3.4", "*=1.2.3.4", "a=1.1.1.1,a=1.1.1.2,a=1.1.1.3,a=1.1.1.4,a=1.1.1.5", "name=127.1",
-		"1.1.1.1,2.2.2.2,3.3.3.3,4.4.4.4",
+		"nonsense",   "1.2.3.4:0",
+		"1.2.3.4:x",  "1.2.3.4:65536",
+		"[::1",       "[::1]53",
+		"name=",      "name=other",
+		"=1.2.3.4",   "na me=1.2.3.4",
+		"*=1.2.3.4",  "a=1.1.1.1,a=1.1.1.2,a=1.1.1.3,a=1.1.1.4,a=1.1.1.5",
+		"name=127.1", "1.1.1.1,2.2.2.2,3.3.3.3,4.4.4.4",
 	};
 	struct loop loop;
 
@@ -460,7 +468,7 @@ static void the_first_address_stays_while_it_is_there(void **state)
 	(void)state;
 	expect(w, "turn.test", "10.0.0.1 10.0.0.2");
 	loop_advance(&w->loop, 1000);
-	expect(w, "turn.test", "10.0.0.1 10.0.0.2");    /* the server said 2, 1 */
+	expect(w, "turn.test", "10.0.0.1 10.0.0.2"); /* the server said 2, 1 */
 	assert_int_equal(w->questions, 4);
 	names_failed(w->names, STR("Turn.Test"), "10.0.0.1");
 	expect(w, "turn.test", "10.0.0.2 10.0.0.1");

@@ -119,7 +119,7 @@ static void every_answer(void **state)
 			fail_msg("%s: %u headers", answers[i].path, t.call.header_count);
 		outbound_call_clear(&t.call);
 	}
-	assert_int_equal(w->peer.requests, COUNT_OF(answers));     /* the 302 was not followed */
+	assert_int_equal(w->peer.requests, COUNT_OF(answers)); /* the 302 was not followed */
 	world_free(w);
 }
 
@@ -273,12 +273,12 @@ static void nothing_was_sent(void **state)
 	not_sent(w, "POST", refused, 2000);
 	not_sent(w, "GET", refused, 2000);
 	not_sent(w, "POST", name, 2000);
-	not_sent(w, "POST", "http://nowhere.test/", 3000);      /* no DNS server either */
+	not_sent(w, "POST", "http://nowhere.test/", 3000); /* no DNS server either */
 	peer_start(&w->peer, &w->loop, "127.0.0.1", 0);
 	snprintf(https, sizeof(https), "https://127.0.0.1:%u/", w->peer.port);
 	w->peer.greeting = "this is not TLS\r\n";
 	not_sent(w, "POST", https, 2000);
-	w->peer.greeting = "";          /* the end as soon as something arrives */
+	w->peer.greeting = ""; /* the end as soon as something arrives */
 	not_sent(w, "POST", https, 2000);
 	w->peer.greeting = "\x16\x03\x03\x00\x02\x02\x28";
 	not_sent(w, "POST", https, 2000);
@@ -291,14 +291,30 @@ static void nothing_was_sent(void **state)
 static void requests_that_cannot_be_made(void **state)
 {
 	static const char *const urls[] = {
-		"", "x", "/hello", "ftp://127.0.0.1/", "file:///etc/passwd", "http://", "http:///x", "http:/127.0.0.1/",
-		"http://a b/", "http://u:p@127.0.0.1/", "http://127.0.0.1:0/", "http://127.0.0.1:99999/", "gopher://127.0.0.1/",
-		"http://127.0.0.1/\r\nX: 1", "//127.0.0.1/", "http://127.1/", "http://2130706433/", "http://[::1%25lo]/",
+		"",
+		"x",
+		"/hello",
+		"ftp://127.0.0.1/",
+		"file:///etc/passwd",
+		"http://",
+		"http:///x",
+		"http:/127.0.0.1/",
+		"http://a b/",
+		"http://u:p@127.0.0.1/",
+		"http://127.0.0.1:0/",
+		"http://127.0.0.1:99999/",
+		"gopher://127.0.0.1/",
+		"http://127.0.0.1/\r\nX: 1",
+		"//127.0.0.1/",
+		"http://127.1/",
+		"http://2130706433/",
+		"http://[::1%25lo]/",
 	};
 	static const struct {
 		const char *name, *value;
 	} headers[] = {
-		{ "X-A", "1\r\nX-B: 2" }, { "X-A", "1\n" }, { "X-A", "\x01" }, { "X A", "1" }, { "", "1" }, { "X:", "1" },
+		{ "X-A", "1\r\nX-B: 2" }, { "X-A", "1\n" }, { "X-A", "\x01" },
+		{ "X A", "1" },           { "", "1" },      { "X:", "1" },
 		{ "X\r\n", "1" },
 	};
 	struct world *w = world_new((struct world_options){ 0 });
@@ -336,12 +352,9 @@ static const struct {
 	int status;
 	uint64_t received_least;
 } broken[] = {
-	{ "/silent", 200, 0, FAULT_TIMEOUT, 0, 0 },
-	{ "/half", 200, 0, FAULT_TIMEOUT, 200, 5 },
-	{ "/cut", 2000, 0, FAULT_CLOSED, 200, 3 },
-	{ "/close", 2000, 0, FAULT_CLOSED, 0, 0 },
-	{ "/drip", 20000, 1000, FAULT_TIMEOUT, 200, 1 },
-	{ "/drip", 500, 0, FAULT_TIMEOUT, 200, 1 },
+	{ "/silent", 200, 0, FAULT_TIMEOUT, 0, 0 },      { "/half", 200, 0, FAULT_TIMEOUT, 200, 5 },
+	{ "/cut", 2000, 0, FAULT_CLOSED, 200, 3 },       { "/close", 2000, 0, FAULT_CLOSED, 0, 0 },
+	{ "/drip", 20000, 1000, FAULT_TIMEOUT, 200, 1 }, { "/drip", 500, 0, FAULT_TIMEOUT, 200, 1 },
 };
 
 static void no_whole_answer(void **state)
@@ -440,7 +453,8 @@ static void other_answers_do_not_reach_the_data_call(void **state)
 
 static void the_next_address_is_tried(void **state)
 {
-	struct world *w = world_new((struct world_options){ .dns = "127.0.0.1:1,two.test=127.0.0.9,two.test=127.0.0.1" });
+	struct world *w = world_new(
+		(struct world_options){ .dns = "127.0.0.1:1,two.test=127.0.0.9,two.test=127.0.0.1" });
 	struct test_call t;
 	char url[64];
 
@@ -491,7 +505,7 @@ static void a_name_that_moves_is_followed(void **state)
 	expect_body(&t, 200, "hello");
 	assert_int_equal(w->peer.requests, 1);
 	assert_int_equal(other.requests, 1);
-	assert_int_equal(w->peer.open, 1);      /* the old connection was there and was not used */
+	assert_int_equal(w->peer.open, 1); /* the old connection was there and was not used */
 	outbound_call_clear(&t.call);
 	peer_stop(&other);
 	unlink(path);

@@ -58,7 +58,10 @@ static const char *const urls[] = {
 	"http://127.0.0.1:%u#@public.test/",
 	"http://\xe2\x91\xa0\xe2\x91\xa1\xe2\x91\xa6.0.0.1:%u/",
 	"http://\xef\xbc\x91\xef\xbc\x92\xef\xbc\x97.0.0.1:%u/",
-	"http://127\xe3\x80\x82" "0\xe3\x80\x82" "0\xe3\x80\x82" "1:%u/",
+	"http://127\xe3\x80\x82"
+	"0\xe3\x80\x82"
+	"0\xe3\x80\x82"
+	"1:%u/",
 	"http://127.0.0.1 :%u/",
 	"http:// 127.0.0.1:%u/",
 	"http://127.0.0.1\t:%u/",
@@ -130,16 +133,11 @@ static const struct {
 	const char *allow, *url;
 	bool allowed;
 } rules[] = {
-	{ "127.0.0.1", "http://127.0.0.1:%u/hello", true },
-	{ "127.0.0.0/8", "http://evil.test:%u/hello", true },
-	{ "evil.test", "http://evil.test:%u/hello", true },
-	{ "EVIL.test", "http://evil.test:%u/hello", true },
-	{ "evil.test", "http://127.0.0.1:%u/hello", false },
-	{ "evil.test", "http://x.wild.test:%u/hello", false },
-	{ "evil.test:1", "http://evil.test:%u/hello", false },
-	{ "10.0.0.0/8", "http://evil.test:%u/hello", false },
-	{ "localhost", "http://localhost:%u/hello", true },
-	{ "127.0.0.1", "http://mapped.test:%u/hello", true },
+	{ "127.0.0.1", "http://127.0.0.1:%u/hello", true },    { "127.0.0.0/8", "http://evil.test:%u/hello", true },
+	{ "evil.test", "http://evil.test:%u/hello", true },    { "EVIL.test", "http://evil.test:%u/hello", true },
+	{ "evil.test", "http://127.0.0.1:%u/hello", false },   { "evil.test", "http://x.wild.test:%u/hello", false },
+	{ "evil.test:1", "http://evil.test:%u/hello", false }, { "10.0.0.0/8", "http://evil.test:%u/hello", false },
+	{ "localhost", "http://localhost:%u/hello", true },    { "127.0.0.1", "http://mapped.test:%u/hello", true },
 };
 
 static void the_operator_may_open(void **state)

@@ -55,8 +55,9 @@ static unsigned free_port(void)
 
 static void wait_for_port(unsigned port)
 {
-	struct sockaddr_in a = {
-		.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in a = { .sin_family = AF_INET,
+		                 .sin_port = htons((uint16_t)port),
+		                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 
 	for (unsigned i = 0; i < 500; i++) {
 		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -75,8 +76,9 @@ static int tls_start(void **state)
 	struct tls *s = test_calloc(1, sizeof(*s));
 	unsigned port = free_port();
 	const char *make[] = {
-		"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-		"-subj", "/CN=tls.test", "-addext", "subjectAltName=DNS:tls.test", "-keyout", s->key, "-out", s->certificate, NULL,
+		"openssl", "req",   "-x509", "-newkey",      "ec",           "-pkeyopt", "ec_paramgen_curve:P-256",
+		"-nodes",  "-days", "2",     "-subj",        "/CN=tls.test", "-addext",  "subjectAltName=DNS:tls.test",
+		"-keyout", s->key,  "-out",  s->certificate, NULL,
 	};
 	const char *serve[] = {
 		"openssl", "s_server", "-www", "-accept", s->port, "-cert", s->certificate, "-key", s->key, NULL,
@@ -167,7 +169,7 @@ static double one_call(struct world *w, struct tls *s, enum outbound_kind kind)
 	https_init(w, s, &t, "tls.test");
 	t.call.kind = kind;
 	call_run(&t);
-	expect_fault(&t, FAULT_NOT_SENT, false);        /* nobody knows this authority */
+	expect_fault(&t, FAULT_NOT_SENT, false); /* nobody knows this authority */
 	assert_true(str_find(t.call.op.fault.cause, STR("certificate")) != SIZE_MAX);
 	outbound_call_clear(&t.call);
 	return cpu_ms() - begin;
@@ -189,8 +191,8 @@ static void warming_pays(void **state)
 	warm[0] = one_call(w, s, OUTBOUND_OPERATOR);
 	warm[1] = one_call(w, s, OUTBOUND_OPERATOR);
 	guest = one_call(w, s, OUTBOUND_GUEST);
-	print_message("CPU of a handshake: cold %.1f ms, warm %.1f and %.1f ms, guest %.1f ms; warming %.1f ms\n",
-	              cold, warm[0], warm[1], guest, warming);
+	print_message("CPU of a handshake: cold %.1f ms, warm %.1f and %.1f ms, guest %.1f ms; warming %.1f ms\n", cold,
+	              warm[0], warm[1], guest, warming);
 	assert_true(warm[0] < cold / 2);
 	assert_true(guest < cold / 2);
 	assert_int_equal(w->peer.accepted, 0);
