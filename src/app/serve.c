@@ -117,7 +117,7 @@ static void ready_look(struct timer *t)
 	const char *why;
 
 	if (admin_is_ready(&app->admin, &why))
-		LOG_INFO(&app->log, "serve.ready", KV_STR("listen", app->config->listen));
+		LOG_INFO(&app->log, "serve.ready", KV_INT("port", http_server_port(&app->http)));
 	else
 		timer_start(&app->loop, &app->ready_watch, READY_LOOK_MS, ready_look);
 }
