@@ -107,10 +107,9 @@ void resp_header(struct http_req *req, const char *name, struct str value)
 /* May the next request be read from this connection? */
 static bool keeps_open(const struct request *r)
 {
-	const struct http_conn *c = r->pub.conn;
 	const struct parse *p = &r->parse;
 
-	if (r->answer.close || !p->keep_alive || r->pub.server->draining || c->eof)
+	if (r->answer.close || !p->keep_alive || r->pub.server->draining)
 		return false;
 	if (r->answer.length < 0 && r->pub.minor == 0 && !r->answer.bodyless)
 		return false; /* only the end of the connection ends the body */
