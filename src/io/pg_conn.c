@@ -71,10 +71,7 @@ static void connect_step(struct pg_conn *c)
 	}
 	c->state = PG_PREPARING;
 	PQsetNoticeReceiver(c->pq, pg_ignore_notice, NULL);
-	if (pg_pipe_prepare(c))
-		pg_pipe_prepare_io(c);
-	else
-		pg_conn_lost(c, "prepare", PQerrorMessage(c->pq));
+	pg_pipe_prepare(c);
 }
 
 static void on_socket(uv_poll_t *poll, int status, int events)

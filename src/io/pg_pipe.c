@@ -29,9 +29,26 @@ static bool send_prepare(struct pg_conn *c, unsigned stmt)
 	return PQsendPrepare(c->pq, s->name, s->text, 0, NULL) == 1;
 }
 
+/* Write what libpq holds and watch for what comes next. A connection has a watch from its first
+ * flush on, so that a loss is noticed also where nothing is asked. */
+static bool flush(struct pg_conn *c)
+{
+	int left = PQflush(c->pq);
+
+	if (left < 0) {
+		pg_conn_lost(c, "lost", PQerrorMessage(c->pq));
+		return false;
+	}
+	if (c->watch && c->blocked == (left > 0))
+		return true;
+	c->blocked = left > 0;
+	pg_conn_watch(c, UV_READABLE | (c->blocked ? UV_WRITABLE : 0));
+	return c->state != PG_DOWN;
+}
+
 /* ---- preparing ---- */
 
-bool pg_pipe_prepare(struct pg_conn *c)
+static bool send_all(struct pg_conn *c)
 {
 	const struct pg_config *config = &c->pg->config;
 	char set[64];
@@ -48,14 +65,28 @@ bool pg_pipe_prepare(struct pg_conn *c)
 	return PQpipelineSync(c->pq) == 1;
 }
 
+void pg_pipe_prepare(struct pg_conn *c)
+{
+	if (!send_all(c))
+		pg_conn_lost(c, "prepare", PQerrorMessage(c->pq));
+	else
+		flush(c);
+}
+
 static void prepare_failed(struct pg_conn *c, const PGresult *r)
 {
+	const struct pg_config *config = &c->pg->config;
 	unsigned stmt = c->which + (c->answers - 1) * PG_CLASSES;
-	const char *name = c->answers ? c->pg->config.statements[stmt].name : "SET";
 	const char *words = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
 	char text[PG_WHY];
 
-	snprintf(text, sizeof text, "statement %s: %s", name, words ? words : PQerrorMessage(c->pq));
+	if (!words)
+		words = PQerrorMessage(c->pq);
+	/* Past the last one it is the session that ended, not a statement that is wrong. */
+	if (!c->checked && c->answers > 0 && stmt < config->statement_count)
+		snprintf(text, sizeof text, "statement %s: %s", config->statements[stmt].name, words);
+	else
+		snprintf(text, sizeof text, "%s", words);
 	pg_conn_lost(c, "prepare", text);
 }
 
@@ -84,22 +115,6 @@ static bool prepare_results(struct pg_conn *c)
 	return false;
 }
 
-/* Write what libpq holds and watch for what comes next. */
-static bool flush(struct pg_conn *c)
-{
-	int left = PQflush(c->pq);
-
-	if (left < 0) {
-		pg_conn_lost(c, "lost", PQerrorMessage(c->pq));
-		return false;
-	}
-	if (c->watch && c->blocked == (left > 0))
-		return true;
-	c->blocked = left > 0;
-	pg_conn_watch(c, UV_READABLE | (c->blocked ? UV_WRITABLE : 0));
-	return c->state != PG_DOWN;
-}
-
 void pg_pipe_prepare_io(struct pg_conn *c)
 {
 	bool alive = PQconsumeInput(c->pq) == 1;
@@ -117,6 +132,8 @@ void pg_pipe_ready_io(struct pg_conn *c)
 {
 	if (PQconsumeInput(c->pq) != 1)
 		pg_conn_lost(c, "lost", PQerrorMessage(c->pq));
+	else if (c->blocked)
+		flush(c);
 }
 
 /* ---- sending ---- */
@@ -202,6 +219,10 @@ void pg_pipe_hand_over(struct turn_hook *h)
 		if (!flush(c))
 			return;
 	}
+	/* While the socket was full libpq may have read: then answers lie in its buffer, and no event
+	 * of the socket will tell. */
+	if (c->sent_count > 0 && !PQisBusy(c->pq))
+		timer_start(c->pg->loop, &c->more, 0, pg_pipe_read_more);
 }
 
 /* ---- reading ---- */

@@ -138,7 +138,7 @@ void pg_conn_watch(struct pg_conn *c, int events);
 void pg_conn_ready(struct pg_conn *c);
 
 /* pg_pipe.c */
-bool pg_pipe_prepare(struct pg_conn *c);
+void pg_pipe_prepare(struct pg_conn *c);
 void pg_pipe_prepare_io(struct pg_conn *c); /* calls pg_conn_ready when all is prepared */
 void pg_pipe_ready_io(struct pg_conn *c);
 void pg_pipe_io(struct pg_conn *c);

@@ -115,6 +115,32 @@ static void ten_thousand_calls(void **state)
 	fixture_end(f);
 }
 
+/* More than the socket takes, both ways at once; and more than may wait. */
+static void large_values(void **state)
+{
+	enum { N = 200, SIZE = 256 * 1024, MANY = 300 };
+	struct fixture *f = fixture_up();
+	struct call *calls = calls_new(f, MANY);
+	char *value = mem_alloc(SIZE);
+
+	(void)state;
+	memset(value, 'v', SIZE);
+	for (unsigned i = 0; i < MANY; i++)
+		pg_call_within(f->pg, PG_READ, &calls[i].pg, (enum stmt_id)Q_ECHO, (struct str[]){ { value, SIZE } }, 1,
+		               30000);
+	assert_true(rig_until(&f->rig, &f->done, MANY, 30000));
+	assert_true(f->ok >= N && f->ok < MANY);
+	for (unsigned i = 0; i < MANY; i++) {
+		if (i < f->ok)
+			assert_int_equal(pg_text(&calls[i].pg, 0, 0).n, SIZE);
+		else
+			assert_int_equal(calls[i].pg.op.fault.code, FAULT_BUSY);
+	}
+	mem_release(value);
+	calls_free(calls, MANY);
+	fixture_end(f);
+}
+
 static void cancelled_before_sending_is_never_sent(void **state)
 {
 	struct fixture *f = fixture_up();
@@ -438,6 +464,7 @@ int main(void)
 		cmocka_unit_test(a_commit_may_still_fail),
 		cmocka_unit_test(classes_do_not_wait_for_each_other),
 		cmocka_unit_test(ten_thousand_calls),
+		cmocka_unit_test(large_values),
 		cmocka_unit_test(cancelled_before_sending_is_never_sent),
 		cmocka_unit_test(cancelled_in_flight_leaves_the_pipeline_whole),
 		cmocka_unit_test(freed_with_calls_in_flight),
