@@ -53,6 +53,7 @@ class Imago:
             "IMAGO_DATA_DIR": self.data_dir,
             "IMAGO_LISTEN": "127.0.0.1:0",
             "IMAGO_ANONYMOUS": "on",
+            "IMAGO_PIXELS": str(build_dir() / "src/pixels/imago-pixels"),
             "IMAGO_LOG": "info,json",
             **{name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")},
             **{name: str(value) for name, value in environment.items()},

@@ -1,9 +1,20 @@
-"""The fixtures of tests/api serve here too."""
+"""The fixtures of tests/api serve here too, and the modules of its neighbours can be imported."""
+import importlib.util
 import os
 import sys
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-for folder in ("api", "simulators"):
-    sys.path.insert(0, os.path.join(os.path.dirname(HERE), folder))
+import pytest
 
-from api_fixtures import *  # noqa: E402,F401,F403
+TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+for folder in ("api", "simulators"):
+    sys.path.insert(0, os.path.join(TESTS, folder))
+
+_spec = importlib.util.spec_from_file_location("api_conftest", os.path.join(TESTS, "api", "conftest.py"))
+_api = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(_api)
+stores, new_database = _api.stores, _api.new_database
+
+
+@pytest.fixture
+def database(new_database):
+    return new_database()
