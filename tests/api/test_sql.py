@@ -53,6 +53,10 @@ def test_table_agrees_with_files(sql_url):
     session.close()
 
 
+# What is said of all rows has to look at all of them.
+WHOLE_TABLES = {'instances_live': {'instances'}, 'users_list': {'users'}, 'jobs_list': {'users'}, 'job_owner': {'users'}}
+
+
 @pytest.mark.parametrize('file', sorted(statement_table()))
 def test_every_statement_has_indexes_for_all_it_reads(sql_url, file):
     """Reading a whole table is switched off: a plan that does so all the same found no index."""
@@ -60,8 +64,7 @@ def test_every_statement_has_indexes_for_all_it_reads(sql_url, file):
     name, params = file[:-4], statement_table()[file]
     session.prepare(name)
     plan = '\n'.join(r[0] for r in session.sql('explain execute ' + name + ('(' + ','.join(['null'] * params) + ')' if params else '')))
-    scanned = re.findall(r'Seq Scan on (\w+)', plan)
-    assert [t for t in scanned if t != 'instances' or name != 'instances_live'] == []
+    assert set(re.findall(r'Seq Scan on (\w+)', plan)) <= WHOLE_TABLES.get(name, set())
     assert ' Index Scan using image_generation_jobs_pkey' in plan or name not in ('attempt', 'record', 'part_stored', 'settle')
     session.close()
 
@@ -71,7 +74,7 @@ def test_cost_report_of_seed_004_runs_as_written(db):
     jobs = [db.taken(user, images=2, price=10) for _ in range(2)]
     db.settle([end(jobs[0]), end(jobs[1], 'FAILED')])
     rows = db.sql("""
-SELECT 
+SELECT
     provider_id,
     COUNT(*) as total_images,
     SUM(cost) as total_cost,
@@ -314,7 +317,7 @@ def test_settle_with_some_pictures(db):
     assert db.sql("select payload from events where job_id = %s and type = 'job.completed'", j['id'])[0][0] == \
         {'job_id': j['id'], 'status': 'COMPLETED', 'images': 3, 'charged': 15}
     assert [r[0] for r in db.sql('select n from images where job_id = %s order by created_at desc', j['id'])] == [1, 2, 3]
-    assert db.sql('select encode(sha256, \'hex\'), bytes from objects where key like %s order by key', '%' + j['id'] + '%')[0] == ('ab' * 32, 1001)
+    assert db.sql("select encode(sha256, 'hex'), bytes from objects where key like %s order by key", '%' + j['id'] + '%')[0] == ('ab' * 32, 1001)
 
 
 @pytest.mark.parametrize('status', ['FAILED', 'CANCELLED'])
