@@ -2,7 +2,9 @@
 import importlib.util
 import os
 import sys
+import uuid
 
+import psycopg2
 import pytest
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -12,9 +14,21 @@ for folder in ("api", "simulators"):
 _spec = importlib.util.spec_from_file_location("api_conftest", os.path.join(TESTS, "api", "conftest.py"))
 _api = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(_api)
-stores, new_database = _api.stores, _api.new_database
+stores = _api.stores
+
+
+def admin(url, sql):
+    connection = psycopg2.connect(url)
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+    connection.close()
 
 
 @pytest.fixture
-def database(new_database):
-    return new_database()
+def database(stores):
+    """An empty database. Connected to afresh each time: some tests kill the server."""
+    name = "test_" + uuid.uuid4().hex[:12]
+    admin(stores["ADMIN_URL"], f"create database {name} owner imago")
+    yield stores["DATABASE_URL"].replace("@/imago?", f"@/{name}?")
+    admin(stores["ADMIN_URL"], f"drop database if exists {name} with (force)")
