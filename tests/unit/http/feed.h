@@ -17,7 +17,9 @@ struct feed {
 	uint64_t limit;
 	int status;        /* of the refusal; 0: none */
 	unsigned requests; /* heads that were accepted */
-	bool ended;        /* the connection would be closed: nothing more is fed */
+	unsigned refusals;
+	void (*accepted)(const struct feed *f);
+	bool ended; /* the connection would be closed: nothing more is fed */
 };
 
 static inline void feed_data(struct parse *p, const char *bytes, size_t n)
@@ -59,6 +61,8 @@ static inline void feed_tell_head(struct feed *f)
 	const struct http_req *req = &f->req;
 
 	f->requests++;
+	if (f->accepted)
+		f->accepted(f);
 	buf_printf(&f->told, "%.*s %.*s q=%.*s h=%.*s 1.%u len=%lld keep=%d expect=%d\n", STRF(req->method_text),
 	           STRF(req->path), STRF(req->query), STRF(req->host), req->minor, (long long)req->content_length,
 	           f->parse.keep_alive, f->parse.expects_continue);
@@ -70,6 +74,7 @@ static inline void feed_refused(struct feed *f)
 {
 	f->status = fault_status(f->parse.refused);
 	f->ended = true;
+	f->refusals++;
 	/* What a sink would have got before the refusal is part of the answer. */
 	buf_printf(&f->told, "refused %d %s after %zu\n", f->status, f->parse.why, buf_len(&f->body));
 	buf_str(&f->told, buf_view(&f->body));
