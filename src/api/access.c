@@ -32,7 +32,8 @@ bool api_host_is_allowed(const struct api_req *r)
 
 	if (str_is(name, "localhost") || str_is(name, "127.0.0.1") || str_is(name, "[::1]"))
 		return true;
-	if (r->api->settings.public_url.n && url_parse(r->api->settings.public_url, &own) && str_eq_nocase(name, own.host))
+	if (r->api->settings.public_url.n && url_parse(r->api->settings.public_url, &own) &&
+	    str_eq_nocase(name, own.host))
 		return true;
 	return r->api->settings.anonymous_anywhere && !r->by_cookie;
 }
@@ -64,7 +65,8 @@ static bool session_open(struct api_req *r)
 	if (!str_to_i64(payload, &until_s) || until_s * 1000000 < wall_us())
 		return false;
 	r->by_cookie = true;
-	return str_to_cstr(id, r->who.user_id, sizeof r->who.user_id) && str_to_cstr(name, r->who.name, sizeof r->who.name);
+	return str_to_cstr(id, r->who.user_id, sizeof r->who.user_id) &&
+	       str_to_cstr(name, r->who.name, sizeof r->who.name);
 }
 
 void api_session_write(struct api_req *r, const struct identity *who, struct buf *out)
@@ -175,7 +177,8 @@ void api_identify(struct api_req *r, enum api_access access, void (*next)(struct
 			identify_by_key(r, key);
 		else
 			key_judged(r, FAULT_UNAUTHORIZED);
-	} else if (access == ACCESS_LINK && links_check(r->api->core->links, r->http->path, r->http->query, wall_us())) {
+	} else if (access == ACCESS_LINK &&
+	           links_check(r->api->core->links, r->http->path, r->http->query, wall_us())) {
 		r->by_link = true;
 		next(r);
 	} else if (session_open(r)) {

@@ -11,9 +11,14 @@
 #include "core/links.h"
 
 static const struct route routes[] = {
-#define ROUTE(method_, pattern_, access_, flags_, body_, handler, metric_)                           \
-	{ .method = HTTP_##method_##_, .pattern = pattern_, .access = ACCESS_##access_, .flags = flags_, \
-	  .body_limit = body_, .handle = handler, .metric = metric_ },
+#define ROUTE(method_, pattern_, access_, flags_, body_, handler, metric_) \
+	{ .method = HTTP_##method_##_, \
+	  .pattern = pattern_, \
+	  .access = ACCESS_##access_, \
+	  .flags = flags_, \
+	  .body_limit = body_, \
+	  .handle = handler, \
+	  .metric = metric_ },
 #include "api/routes.def"
 #undef ROUTE
 };
@@ -59,7 +64,8 @@ static void preflight(struct api_req *r, struct str origin)
 	resp_start(r->http, 204);
 	resp_header(r->http, "Access-Control-Allow-Origin", origin);
 	resp_header(r->http, "Access-Control-Allow-Methods", STR("GET, POST, PUT, PATCH, DELETE"));
-	resp_header(r->http, "Access-Control-Allow-Headers", STR("Authorization, Content-Type, Idempotency-Key, Prefer, Accept-Language"));
+	resp_header(r->http, "Access-Control-Allow-Headers",
+	            STR("Authorization, Content-Type, Idempotency-Key, Prefer, Accept-Language"));
 	resp_header(r->http, "Access-Control-Max-Age", STR("600"));
 	resp_header(r->http, "Vary", STR("Origin"));
 	resp_empty(r->http);
@@ -194,7 +200,8 @@ struct http_hooks api_hooks(struct api *a)
 	};
 }
 
-void api_init(struct api *a, struct core *core, const struct api_settings *settings, const struct route *more, size_t count)
+void api_init(struct api *a, struct core *core, const struct api_settings *settings, const struct route *more,
+              size_t count)
 {
 	struct str why;
 

@@ -19,17 +19,17 @@ enum language { LANG_EN, LANG_FR, LANGUAGES };
 
 /* Who may call a route. */
 enum api_access {
-	ACCESS_OPEN,            /* anybody, no identity is looked for */
-	ACCESS_USER,            /* a key, a session, or the built-in user where that is allowed */
-	ACCESS_LINK,            /* the same, or a signed link to this very path */
-	ACCESS_PAGE             /* as USER, but nobody is told so by a page and not by an error */
+	ACCESS_OPEN, /* anybody, no identity is looked for */
+	ACCESS_USER, /* a key, a session, or the built-in user where that is allowed */
+	ACCESS_LINK, /* the same, or a signed link to this very path */
+	ACCESS_PAGE  /* as USER, but nobody is told so by a page and not by an error */
 };
 
-enum api_flags { API_JSON = 1, API_FORM = 2 };   /* what the body must be */
+enum api_flags { API_JSON = 1, API_FORM = 2 }; /* what the body must be */
 
 struct api_settings {
-	struct str public_url;          /* "https://images.example.org"; empty: from the request */
-	struct str cors_origins;        /* comma-separated */
+	struct str public_url;   /* "https://images.example.org"; empty: from the request */
+	struct str cors_origins; /* comma-separated */
 	bool anonymous, anonymous_anywhere;
 	bool secure_cookies;
 };
@@ -47,18 +47,19 @@ struct api_req {
 	enum language language;
 	struct identity who;
 	bool has_identity, by_cookie, by_link;
-	struct str origin;              /* of a page that may read the answer; empty: none */
-	struct str allow;               /* for 405 */
+	struct str origin; /* of a page that may read the answer; empty: none */
+	struct str allow;  /* for 405 */
 	struct users_call auth;
-	void (*next)(struct api_req *r);        /* once it is known who asks */
+	void (*next)(struct api_req *r); /* once it is known who asks */
 	void (*drop)(struct api_req *r);
-	void *state;                    /* the handler's, for `drop` */
-	unsigned limit;                 /* of a listing */
-	struct page *page;              /* of the page */
+	void *state;       /* the handler's, for `drop` */
+	unsigned limit;    /* of a listing */
+	struct page *page; /* of the page */
 };
 
 /* `more`: routes of other modules, copied. */
-void api_init(struct api *a, struct core *core, const struct api_settings *settings, const struct route *more, size_t count);
+void api_init(struct api *a, struct core *core, const struct api_settings *settings, const struct route *more,
+              size_t count);
 void api_clear(struct api *a);
 /* The hooks of the HTTP server that serves it. */
 struct http_hooks api_hooks(struct api *a);

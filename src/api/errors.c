@@ -43,8 +43,8 @@ static void send_legacy(struct http_req *http, const struct fault *fault, struct
 static void log_refusal(struct http_req *http, const struct fault *fault)
 {
 	if (fault_status(fault->code) >= 500)
-		LOG_WARN(&http->log, "http.fault", KV_CSTR("code", fault_slug(fault->code)), KV_STR("detail", fault->detail),
-		         KV_STR("cause", fault->cause));
+		LOG_WARN(&http->log, "http.fault", KV_CSTR("code", fault_slug(fault->code)),
+		         KV_STR("detail", fault->detail), KV_STR("cause", fault->cause));
 }
 
 static void send_fault(struct http_req *http, const struct fault *fault, enum language language,
@@ -67,12 +67,12 @@ static void send_fault(struct http_req *http, const struct fault *fault, enum la
 		return;
 	}
 	problem_send(http, &(struct problem){
-		.fault = fault,
-		.title = title,
-		.fields = field,
-		.field_count = field ? 1 : 0,
-		.extra = str_from(extra),
-	});
+				   .fault = fault,
+				   .title = title,
+				   .fields = field,
+				   .field_count = field ? 1 : 0,
+				   .extra = str_from(extra),
+			   });
 }
 
 void api_problem(struct http_req *http, const struct fault *fault)

@@ -99,8 +99,9 @@ struct str field_choice(struct fields *f, const char *name, const char *const *v
 		return arena_copy(a, s);
 	near = nearest_of(s, values);
 	all = joined(a, values);
-	field_refuse(f, name, near.n ? TEXT_FILL(f->r, DID_YOU_MEAN, str_from(name), all, near)
-	                             : TEXT_FILL(f->r, MUST_BE_ONE_OF, str_from(name), all));
+	field_refuse(f, name,
+	             near.n ? TEXT_FILL(f->r, DID_YOU_MEAN, str_from(name), all, near)
+	                    : TEXT_FILL(f->r, MUST_BE_ONE_OF, str_from(name), all));
 	return str_from(otherwise);
 }
 
@@ -115,5 +116,5 @@ int64_t field_int(struct fields *f, const char *name, int64_t otherwise, bool *g
 	if (type == JSON_INT)
 		return json_int(v, otherwise);
 	*given = true;
-	return INT64_MIN;       /* not a number that any range allows */
+	return INT64_MIN; /* not a number that any range allows */
 }

@@ -240,7 +240,8 @@ void gallery_list(struct http_req *http)
 	bool given;
 
 	if (!gallery_type(r, &type)) {
-		api_fail_field(r, "type", TEXT_FILL(r, MUST_BE_ONE_OF, STR("type"), STR("avatar, imagen4, video, all")));
+		api_fail_field(r, "type",
+		               TEXT_FILL(r, MUST_BE_ONE_OF, STR("type"), STR("avatar, imagen4, video, all")));
 		return;
 	}
 	if (api_limit(r, &limit) && api_cursor(r, &before_us, &before_id, &given))

@@ -19,9 +19,9 @@ struct gallery_job {
 
 /* Strings live until done has returned. */
 struct gallery {
-	bool failed;                    /* could not be read: not the same as empty */
+	bool failed; /* could not be read: not the same as empty */
 	int64_t avatar, imagen4, video, all;
-	struct str type;                /* the filter; p NULL: all */
+	struct str type; /* the filter; p NULL: all */
 	unsigned limit;
 	struct gallery_item *items;
 	unsigned count;

@@ -10,9 +10,9 @@
 
 enum { LEGACY_IMAGES_MAX = 4 };
 
-static const char *const known_fields[] = { "prompt", "input_image_url", "num_images", "size",   "format",
-	                                    "style",  "quality",         "model",      "seed",   "negative_prompt",
-	                                    "aspect_ratio", NULL };
+static const char *const known_fields[] = { "prompt", "input_image_url", "num_images",   "size",
+	                                    "format", "style",           "quality",      "model",
+	                                    "seed",   "negative_prompt", "aspect_ratio", NULL };
 static const char *const sizes[] = { "512x512", "1024x1024", "1792x1024", NULL };
 static const char *const formats[] = { "PNG", "JPEG", "WEBP", NULL };
 static const char *const styles[] = { "photorealistic", "artistic", "illustration", "3d-render", NULL };
@@ -52,7 +52,11 @@ static void ratio_pixels(struct str ratio, unsigned *width, unsigned *height)
 	static const struct {
 		const char *ratio;
 		unsigned width, height;
-	} known[] = { { "1:1", 1024, 1024 }, { "16:9", 1344, 768 }, { "9:16", 768, 1344 }, { "3:4", 896, 1184 }, { "4:3", 1184, 896 } };
+	} known[] = { { "1:1", 1024, 1024 },
+		      { "16:9", 1344, 768 },
+		      { "9:16", 768, 1344 },
+		      { "3:4", 896, 1184 },
+		      { "4:3", 1184, 896 } };
 
 	for (size_t i = 0; i < COUNT_OF(known); i++)
 		if (str_is(ratio, known[i].ratio)) {
@@ -111,7 +115,7 @@ bool images_read_spec(struct api_req *r, const struct json *body, unsigned most,
 
 struct creation {
 	struct jobs_accept accept;
-	struct api_req *r;              /* NULL: the client has gone */
+	struct api_req *r; /* NULL: the client has gone */
 	struct json *body;
 	void (*answer)(struct api_req *r, const struct jobs_accept *accept);
 };
@@ -156,14 +160,18 @@ void images_fail(struct api_req *r, const struct jobs_accept *accept)
 	const char *extra = NULL;
 
 	if (fault.code == FAULT_INSUFFICIENT) {
-		fault.detail = TEXT_FILL(r, CREDITS_SHORT, text_number(r, accept->price), text_number(r, accept->credits));
-		extra = arena_printf(a, "\"balance\":%lld,\"price\":%lld", (long long)accept->credits, (long long)accept->price).p;
+		fault.detail = TEXT_FILL(r, CREDITS_SHORT, text_number(r, accept->price),
+		                         text_number(r, accept->credits));
+		extra = arena_printf(a, "\"balance\":%lld,\"price\":%lld", (long long)accept->credits,
+		                     (long long)accept->price)
+		                .p;
 	} else if (fault.code == FAULT_NOT_CONFIGURED) {
 		fault.detail = str_from(text_get(r->language, TEXT_PROVIDER_MISSING));
 		fault.retry_after_s = 60;
 	} else if (fault.code == FAULT_BAD_FIELD) {
-		api_fail_field(r, "model", accept->nearest.n ? TEXT_FILL(r, MODEL_NEAREST, accept->nearest)
-		                                             : str_from(text_get(r->language, TEXT_MODEL_UNKNOWN)));
+		api_fail_field(r, "model",
+		               accept->nearest.n ? TEXT_FILL(r, MODEL_NEAREST, accept->nearest)
+		                                 : str_from(text_get(r->language, TEXT_MODEL_UNKNOWN)));
 		return;
 	}
 	api_fail_with(r, &fault, extra);
@@ -188,7 +196,8 @@ static void generate_answer(struct api_req *r, const struct jobs_accept *accept)
 	resp_start(r->http, 202);
 	api_common_headers(r);
 	resp_header(r->http, "Cache-Control", STR("no-store"));
-	resp_header(r->http, "Location", arena_printf(&r->http->arena, "/api/images/status/%.*s", STRF(accept->record->id)));
+	resp_header(r->http, "Location",
+	            arena_printf(&r->http->arena, "/api/images/status/%.*s", STRF(accept->record->id)));
 	resp_send(r->http, "application/json; charset=utf-8", buf_view(&body));
 	buf_clear(&body);
 }
@@ -226,11 +235,14 @@ static void send_result(struct api_req *r, const struct job_record *record)
 	struct buf body;
 
 	if (!final) {
-		const char *extra = arena_printf(&r->http->arena, "\"job_id\":\"%.*s\",\"status\":\"%s\"", STRF(record->id),
-		                                 job_status_name(record->status)).p;
+		const char *extra = arena_printf(&r->http->arena, "\"job_id\":\"%.*s\",\"status\":\"%s\"",
+		                                 STRF(record->id), job_status_name(record->status))
+		                            .p;
 
-		api_fail_with(r, &(struct fault){ .code = FAULT_NOT_FINISHED,
-		                                  .detail = str_from(text_get(r->language, TEXT_JOB_NOT_FINISHED)) }, extra);
+		api_fail_with(r,
+		              &(struct fault){ .code = FAULT_NOT_FINISHED,
+		                               .detail = str_from(text_get(r->language, TEXT_JOB_NOT_FINISHED)) },
+		              extra);
 		return;
 	}
 	buf_init(&body, 256 * 1024);

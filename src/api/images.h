@@ -4,7 +4,7 @@
  */
 #include "api/api.h"
 
-enum { IMAGES_PROMPT_MAX = 4000 };     /* code points */
+enum { IMAGES_PROMPT_MAX = 4000 }; /* code points */
 
 /* From a body to what core takes; at most `most` pictures. False: the answer was sent. Strings live in the body and the request. */
 MUST_CHECK bool images_read_spec(struct api_req *r, const struct json *body, unsigned most, struct job_spec *spec);

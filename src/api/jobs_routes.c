@@ -67,17 +67,25 @@ void jobs_list(struct http_req *http)
 	bool given;
 
 	if (status.p && !job_status_from(status, &known)) {
-		api_fail_field(r, "status", TEXT_FILL(r, MUST_BE_ONE_OF, STR("status"),
-		                                      STR("PENDING, INITIALIZING, GENERATING, SAVING, COMPLETED, FAILED, CANCELLED")));
+		api_fail_field(
+			r, "status",
+			TEXT_FILL(r, MUST_BE_ONE_OF, STR("status"),
+		                  STR("PENDING, INITIALIZING, GENERATING, SAVING, COMPLETED, FAILED, CANCELLED")));
 		return;
 	}
 	if (!type_is_known(r, type) || !api_limit(r, &limit) || !api_cursor(r, &before_us, &before_id, &given))
 		return;
 	r->limit = limit;
-	listing_ask(r, PG_BULK, STMT_JOBS_PAGE, (const struct str[]){
-		str_from(r->who.user_id), status, type,
-		given ? param_int(r, before_us) : (struct str){ NULL, 0 }, before_id, param_int(r, limit),
-	}, 6, list_render);
+	listing_ask(r, PG_BULK, STMT_JOBS_PAGE,
+	            (const struct str[]){
+			    str_from(r->who.user_id),
+			    status,
+			    type,
+			    given ? param_int(r, before_us) : (struct str){ NULL, 0 },
+			    before_id,
+			    param_int(r, limit),
+		    },
+	            6, list_render);
 }
 
 /* ---- one ---- */

@@ -36,14 +36,15 @@ static void listing_done(struct op *op)
 	pg_call_clear(call);
 }
 
-void listing_ask(struct api_req *r, enum pg_class class, enum stmt_id statement, const struct str *params, unsigned count,
-                 void (*render)(struct api_req *r, const struct pg_call *rows))
+void listing_ask(struct api_req *r, enum pg_class class, enum stmt_id statement, const struct str *params,
+                 unsigned count, void (*render)(struct api_req *r, const struct pg_call *rows))
 {
 	listing_ask_or(r, class, statement, params, count, render, NULL);
 }
 
-void listing_ask_or(struct api_req *r, enum pg_class class, enum stmt_id statement, const struct str *params, unsigned count,
-                    void (*render)(struct api_req *r, const struct pg_call *rows), void (*otherwise)(struct api_req *r))
+void listing_ask_or(struct api_req *r, enum pg_class class, enum stmt_id statement, const struct str *params,
+                    unsigned count, void (*render)(struct api_req *r, const struct pg_call *rows),
+                    void (*otherwise)(struct api_req *r))
 {
 	struct listing *l = arena_new(&r->http->arena, struct listing);
 

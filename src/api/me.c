@@ -108,7 +108,11 @@ void me_ledger(struct http_req *http)
 	if (!api_limit(r, &limit) || !api_cursor(r, &before, &unused, &given))
 		return;
 	r->limit = limit;
-	listing_ask(r, PG_BULK, STMT_LEDGER_PAGE, (const struct str[]){
-		str_from(r->who.user_id), given ? param_int(r, before) : (struct str){ NULL, 0 }, param_int(r, limit),
-	}, 3, ledger_render);
+	listing_ask(r, PG_BULK, STMT_LEDGER_PAGE,
+	            (const struct str[]){
+			    str_from(r->who.user_id),
+			    given ? param_int(r, before) : (struct str){ NULL, 0 },
+			    param_int(r, limit),
+		    },
+	            3, ledger_render);
 }

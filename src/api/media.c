@@ -26,14 +26,14 @@ bool media_range(struct str header, uint64_t size, uint64_t *from, uint64_t *len
 	*from = 0;
 	*length = size;
 	if (!str_eq_nocase(str_sub(header, 0, 6), STR("bytes=")))
-		return true;                            /* another unit: ignored */
+		return true; /* another unit: ignored */
 	rest = str_trim(str_skip(header, 6));
 	if (str_find_byte(rest, ',') != SIZE_MAX)
-		return true;                            /* several: the whole file is a legal answer */
+		return true; /* several: the whole file is a legal answer */
 	first = str_cut(&rest, '-');
 	if (!rest.p || (first.n == 0 && rest.n == 0))
-		return true;                            /* not a range at all: ignored */
-	if (first.n == 0) {                             /* the last b bytes */
+		return true; /* not a range at all: ignored */
+	if (first.n == 0) {  /* the last b bytes */
 		if (!str_to_u64(rest, &b))
 			return true;
 		*length = b < size ? b : size;
@@ -114,7 +114,8 @@ static void media_send(struct api_req *r, const struct media *m)
 	if (!media_range(http_field(http, "Range"), size, &from, &length)) {
 		close(fd);
 		resp_start(http, 416);
-		resp_header(http, "Content-Range", arena_printf(&http->arena, "bytes */%llu", (unsigned long long)size));
+		resp_header(http, "Content-Range",
+		            arena_printf(&http->arena, "bytes */%llu", (unsigned long long)size));
 		resp_empty(http);
 		return;
 	}

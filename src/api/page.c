@@ -19,7 +19,7 @@ enum { PAGE_MAX = 2 * 1024 * 1024, PAGE_PICTURES = 40, PAGE_PROMPT_MAX = 300 };
 struct page {
 	int64_t credits, price;
 	bool can_create;
-	struct str prompt, error;       /* what was typed, and what is wrong with it */
+	struct str prompt, error; /* what was typed, and what is wrong with it */
 	int status;
 };
 
@@ -37,8 +37,9 @@ static void page_headers(struct api_req *r, int status)
 	resp_header(r->http, "Content-Language", str_from(language_code(r->language)));
 	resp_header(r->http, "Vary", STR("Accept-Language, Cookie"));
 	resp_header(r->http, "Referrer-Policy", STR("same-origin"));
-	resp_header(r->http, "Content-Security-Policy",
-	            STR("default-src 'none'; img-src 'self'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"));
+	resp_header(
+		r->http, "Content-Security-Policy",
+		STR("default-src 'none'; img-src 'self'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"));
 }
 
 static void send_html(struct api_req *r, int status, const struct buf *html)
@@ -70,8 +71,9 @@ static void send_sign_in(struct api_req *r, int status, struct str error)
 		web_escape(&line, error);
 		buf_cstr(&line, "</p>");
 	}
-	WEB_FILL(&html, "sign_in.html", { "lang", str_from(language_code(r->language)) }, { "title", text(r, TEXT_PAGE_TITLE) },
-	         { "key_label", text(r, TEXT_PAGE_KEY) }, { "sign_in", text(r, TEXT_PAGE_SIGN_IN) }, { "error", buf_view(&line) });
+	WEB_FILL(&html, "sign_in.html", { "lang", str_from(language_code(r->language)) },
+	         { "title", text(r, TEXT_PAGE_TITLE) }, { "key_label", text(r, TEXT_PAGE_KEY) },
+	         { "sign_in", text(r, TEXT_PAGE_SIGN_IN) }, { "error", buf_view(&line) });
 	send_html(r, status, &html);
 	buf_clear(&html);
 	buf_clear(&line);
@@ -166,8 +168,7 @@ static void put_filters(struct api_req *r, const struct gallery *g, struct buf *
 	struct str chosen = g->type.n ? g->type : STR("all");
 
 	for (size_t i = 0; i < COUNT_OF(filters); i++)
-		WEB_FILL(out, "filter.html",
-		         { "href", arena_printf(&r->http->arena, "/?type=%s", filters[i].type) },
+		WEB_FILL(out, "filter.html", { "href", arena_printf(&r->http->arena, "/?type=%s", filters[i].type) },
 		         { "current", str_is(chosen, filters[i].type) ? STR(" aria-current=\"page\"") : STR("") },
 		         { "icon", str_from(filters[i].icon) }, { "word", text(r, filters[i].word) },
 		         { "count", text_number(r, counts[i]) });
@@ -191,7 +192,8 @@ static void put_tiles(struct api_req *r, const struct gallery *g, struct buf *ou
 	for (unsigned i = 0; i < g->count; i++)
 		WEB_FILL(out, "tile.html", { "href", arena_printf(a, "/%.*s", STRF(g->items[i].key)) },
 		         { "prompt", str_clip(g->items[i].prompt, PAGE_PROMPT_MAX) },
-		         { "width", text_number(r, g->items[i].width) }, { "height", text_number(r, g->items[i].height) });
+		         { "width", text_number(r, g->items[i].width) },
+		         { "height", text_number(r, g->items[i].height) });
 }
 
 static void put_notice(struct api_req *r, const struct gallery *g, struct buf *out)
@@ -208,7 +210,8 @@ static void put_notice(struct api_req *r, const struct gallery *g, struct buf *o
 		words = text(r, TEXT_PAGE_NOTHING);
 	} else {
 		words = TEXT_FILL(r, PAGE_FILTERED, text_number(r, g->all));
-		link = arena_printf(&r->http->arena, " <a href=\"/\">%s</a>", text_get(r->language, TEXT_PAGE_SHOW_ALL));
+		link = arena_printf(&r->http->arena, " <a href=\"/\">%s</a>",
+		                    text_get(r->language, TEXT_PAGE_SHOW_ALL));
 	}
 	WEB_FILL(out, "notice.html", { "kind", str_from(kind) }, { "text", words }, { "link", link });
 }
@@ -241,7 +244,8 @@ static void page_send(struct api_req *r, const struct gallery *g)
 {
 	const struct page *p = r->page;
 	struct buf html, tiles, chosen, notice, more, error;
-	struct str create = p->can_create ? TEXT_FILL(r, PAGE_CREATE, text_number(r, p->price)) : text(r, TEXT_PAGE_CREATE_PLAIN);
+	struct str create = p->can_create ? TEXT_FILL(r, PAGE_CREATE, text_number(r, p->price))
+	                                  : text(r, TEXT_PAGE_CREATE_PLAIN);
 
 	buf_init(&html, PAGE_MAX);
 	buf_init(&tiles, PAGE_MAX);
@@ -258,13 +262,18 @@ static void page_send(struct api_req *r, const struct gallery *g)
 		web_escape(&error, p->error);
 		buf_cstr(&error, "</p>");
 	}
-	WEB_FILL(&html, "page.html", { "lang", str_from(language_code(r->language)) }, { "title", text(r, TEXT_PAGE_TITLE) },
-	         { "refresh", refresh_tag(r, g) }, { "skip", text(r, TEXT_PAGE_SKIP) },
+	WEB_FILL(&html, "page.html", { "lang", str_from(language_code(r->language)) },
+	         { "title", text(r, TEXT_PAGE_TITLE) }, { "refresh", refresh_tag(r, g) },
+	         { "skip", text(r, TEXT_PAGE_SKIP) },
 	         { "balance", TEXT_FILL(r, PAGE_BALANCE, text_number(r, p->credits)) },
-	         { "sign_out", r->by_cookie ? arena_printf(&r->http->arena, "<form method=\"post\" action=\"/sign-out\"><button>%s</button></form>",
-	                                                   text_get(r->language, TEXT_PAGE_SIGN_OUT)) : STR("") },
+	         { "sign_out",
+	           r->by_cookie ? arena_printf(&r->http->arena,
+	                                       "<form method=\"post\" action=\"/sign-out\"><button>%s</button></form>",
+	                                       text_get(r->language, TEXT_PAGE_SIGN_OUT))
+	                        : STR("") },
 	         { "by_description", text(r, TEXT_PAGE_BY_DESCRIPTION) }, { "prompt", p->prompt },
-	         { "prompt_describedby", p->error.n ? STR(" aria-describedby=\"prompt-error\" aria-invalid=\"true\"") : STR("") },
+	         { "prompt_describedby",
+	           p->error.n ? STR(" aria-describedby=\"prompt-error\" aria-invalid=\"true\"") : STR("") },
 	         { "error", buf_view(&error) }, { "create", create }, { "filters_label", text(r, TEXT_PAGE_FILTERS) },
 	         { "filters", buf_view(&chosen) }, { "pictures_label", text(r, TEXT_PAGE_PICTURES) },
 	         { "notice", buf_view(&notice) }, { "tiles", buf_view(&tiles) }, { "more", buf_view(&more) });
@@ -303,7 +312,8 @@ static void page_show(struct api_req *r, int status, struct str prompt, struct s
 
 	r->page = arena_new(&r->http->arena, struct page);
 	*r->page = (struct page){ .prompt = prompt, .error = error, .status = status };
-	r->page->can_create = jobs_price(r->api->core, (struct str){ NULL, 0 }, 1, &r->page->price, &nearest) == FAULT_NONE;
+	r->page->can_create = jobs_price(r->api->core, (struct str){ NULL, 0 }, 1, &r->page->price, &nearest) ==
+	                      FAULT_NONE;
 	listing_ask_or(r, PG_READ, STMT_ME, &user, 1, page_me, page_load_gallery);
 }
 
@@ -325,9 +335,11 @@ static void create_answer(struct api_req *r, const struct jobs_accept *accept)
 	struct str prompt = form_field(r, "prompt");
 
 	if (fault->code == FAULT_NONE)
-		redirect(r, arena_printf(&r->http->arena, "/?made=%.*s", STRF(accept->record->id)), (struct str){ NULL, 0 });
+		redirect(r, arena_printf(&r->http->arena, "/?made=%.*s", STRF(accept->record->id)),
+		         (struct str){ NULL, 0 });
 	else if (fault->code == FAULT_INSUFFICIENT)
-		page_show(r, 402, prompt, TEXT_FILL(r, CREDITS_SHORT, text_number(r, accept->price), text_number(r, accept->credits)));
+		page_show(r, 402, prompt,
+		          TEXT_FILL(r, CREDITS_SHORT, text_number(r, accept->price), text_number(r, accept->credits)));
 	else if (fault->code == FAULT_NOT_CONFIGURED)
 		page_show(r, 503, prompt, text(r, TEXT_PROVIDER_MISSING));
 	else
@@ -345,8 +357,12 @@ void page_create(struct http_req *http)
 	}
 	spec.user_id = str_from(r->who.user_id);
 	spec.prompt = form_field(r, "prompt");
-	spec.params = (struct job_params){ .width = 1024, .height = 1024, .size = STR("1024x1024"), .format = IMAGO_PNG,
-		                           .style = STR("photorealistic"), .quality = STR("high") };
+	spec.params = (struct job_params){ .width = 1024,
+		                           .height = 1024,
+		                           .size = STR("1024x1024"),
+		                           .format = IMAGO_PNG,
+		                           .style = STR("photorealistic"),
+		                           .quality = STR("high") };
 	if (str_trim(spec.prompt).n == 0)
 		page_show(r, 400, STR(""), text(r, TEXT_PROMPT_REQUIRED));
 	else if (str_code_points(spec.prompt) > IMAGES_PROMPT_MAX)

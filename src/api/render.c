@@ -76,7 +76,8 @@ void render_legacy_status(struct api_req *r, const struct job_record *job, struc
 	jw_end_object(&w);
 }
 
-static void legacy_picture(struct api_req *r, const struct job_record *job, const struct job_picture *p, struct json_writer *w)
+static void legacy_picture(struct api_req *r, const struct job_record *job, const struct job_picture *p,
+                           struct json_writer *w)
 {
 	struct arena *a = &r->http->arena;
 

@@ -17,7 +17,8 @@ const char *text_get(enum language l, enum text_id id);
 /* The text with each {} replaced by the next value; in the request's arena. */
 struct str text_fill(struct api_req *r, enum text_id id, const struct str *values, unsigned count);
 #define TEXT_FILL(r, id, ...) \
-	text_fill((r), TEXT_##id, (const struct str[]){ __VA_ARGS__ }, (unsigned)COUNT_OF(((const struct str[]){ __VA_ARGS__ })))
+	text_fill((r), TEXT_##id, (const struct str[]){ __VA_ARGS__ }, \
+	          (unsigned)COUNT_OF(((const struct str[]){ __VA_ARGS__ })))
 struct str text_number(struct api_req *r, int64_t n);
 /* The title of a fault. */
 struct str text_fault(enum language l, enum fault_code code);

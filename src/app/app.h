@@ -24,7 +24,7 @@ struct app {
 	struct migrating *migrating;
 	struct timer ready_watch, drain_end;
 	bool http_drained, engine_drained;
-	struct config *superseded[8];   /* settings of former reloads that may still be pointed to */
+	struct config *superseded[8]; /* settings of former reloads that may still be pointed to */
 	unsigned superseded_count;
 	int exit_code;
 };

@@ -31,10 +31,13 @@ bool providers_configure(struct app *app, const struct config *c, struct str *wh
 	if (!accounts_replace(&app->accounts, specs, n, why))
 		return false;
 	for (unsigned i = 0; i < n; i++)
-		LOG_INFO(&app->log, "provider.configured", KV_STR("id", specs[i].id), KV_STR("key_from", specs[i].key_source));
+		LOG_INFO(&app->log, "provider.configured", KV_STR("id", specs[i].id),
+		         KV_STR("key_from", specs[i].key_source));
 	if (n == 0)
-		LOG_WARN(&app->log, "provider.none",
-		         KV_CSTR("advice", "no provider is configured: set FAL_KEY, or IMAGO_DEMO=on; `imago doctor` tells more"));
+		LOG_WARN(
+			&app->log, "provider.none",
+			KV_CSTR("advice",
+		                "no provider is configured: set FAL_KEY, or IMAGO_DEMO=on; `imago doctor` tells more"));
 	return true;
 }
 

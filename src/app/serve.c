@@ -71,7 +71,8 @@ static void serve_cut(struct timer *t)
 {
 	struct app *app = CONTAINER_OF(t, struct app, drain_end);
 
-	LOG_WARN(&app->log, "serve.cut_off", KV_INT("connections", app->http.conn_count), KV_INT("jobs", app->core.engine->live));
+	LOG_WARN(&app->log, "serve.cut_off", KV_INT("connections", app->http.conn_count),
+	         KV_INT("jobs", app->core.engine->live));
 	app->http_drained = app->engine_drained = true;
 	serve_rested(app);
 }
@@ -168,29 +169,33 @@ static bool start_io(struct app *app, struct str *why)
 
 	/* Helpers first: a fork costs by the size of the process. */
 	app->sync = sync_pool_new(&app->loop, &app->log, SYNC_HELPERS);
-	core->pixels = pixels_new(&app->loop, &app->log, &(struct pixels_config){
-		.program = c->pixel_program.p,
-		.workers = c->pixel_workers,
-		.queue_max = 1000,
-		.timeout_ms = 10000,
-	});
-	core->disk = disk_new(&app->loop, &(struct disk_config){
-		.data_dir = c->data_dir.p,
-		.spool_bytes_max = 4ull << 30,
-		.sync = app->sync,
-	}, why);
+	core->pixels = pixels_new(&app->loop, &app->log,
+	                          &(struct pixels_config){
+					  .program = c->pixel_program.p,
+					  .workers = c->pixel_workers,
+					  .queue_max = 1000,
+					  .timeout_ms = 10000,
+				  });
+	core->disk = disk_new(&app->loop,
+	                      &(struct disk_config){
+				      .data_dir = c->data_dir.p,
+				      .spool_bytes_max = 4ull << 30,
+				      .sync = app->sync,
+			      },
+	                      why);
 	if (!core->disk)
 		return false;
 	core->names = names_new(&app->loop, c->dns, why);
 	if (!core->names)
 		return false;
-	core->outbound = outbound_new(&app->loop, &app->log, &(struct outbound_config){
-		.names = core->names,
-		.allow_hosts = c->allow_hosts,
-		.connections_max = 1024,
-		.connections_per_host = 256,
-		.queued_max = 20000,
-	});
+	core->outbound = outbound_new(&app->loop, &app->log,
+	                              &(struct outbound_config){
+					      .names = core->names,
+					      .allow_hosts = c->allow_hosts,
+					      .connections_max = 1024,
+					      .connections_per_host = 256,
+					      .queued_max = 20000,
+				      });
 	outbound_warm(core->outbound);
 	return true;
 }
@@ -200,25 +205,28 @@ static bool start_stores(struct app *app, struct str *why)
 	const struct config *c = app->config;
 	struct core *core = &app->core;
 
-	core->pg = pg_new(&app->loop, &app->log, &(struct pg_config){
-		.url = c->database_url.p,
-		.connect_timeout_ms = 5000,
-		.call_timeout_ms = STORE_CALL_MS,
-		.pending_max = 4096,
-		.names = core->names,
-		.changed = pg_changed,
-		.user = app,
-	});
+	core->pg = pg_new(&app->loop, &app->log,
+	                  &(struct pg_config){
+				  .url = c->database_url.p,
+				  .connect_timeout_ms = 5000,
+				  .call_timeout_ms = STORE_CALL_MS,
+				  .pending_max = 4096,
+				  .names = core->names,
+				  .changed = pg_changed,
+				  .user = app,
+			  });
 	if (c->redis_url.n == 0)
 		return true;
-	core->redis = redis_new(&app->loop, &app->log, &(struct redis_config){
-		.url = c->redis_url.p,
-		.names = core->names,
-		.channel = JOBS_CHANNEL,
-		.message = redis_message,
-		.changed = redis_changed,
-		.user = app,
-	}, why);
+	core->redis = redis_new(&app->loop, &app->log,
+	                        &(struct redis_config){
+					.url = c->redis_url.p,
+					.names = core->names,
+					.channel = JOBS_CHANNEL,
+					.message = redis_message,
+					.changed = redis_changed,
+					.user = app,
+				},
+	                        why);
 	return core->redis != NULL;
 }
 
@@ -261,13 +269,15 @@ static bool start_http(struct app *app, struct str *why)
 
 	admin_init(&app->admin, &app->core, IMAGO_VERSION);
 	admin_routes(&app->admin, ACCESS_OPEN, routes);
-	api_init(&app->api, &app->core, &(struct api_settings){
-		.public_url = c->public_url,
-		.cors_origins = c->cors_origins,
-		.anonymous = c->anonymous != CONFIG_ANONYMOUS_OFF,
-		.anonymous_anywhere = c->anonymous == CONFIG_ANONYMOUS_PUBLIC,
-		.secure_cookies = str_starts(c->public_url, STR("https://")),
-	}, routes, ADMIN_ROUTES);
+	api_init(&app->api, &app->core,
+	         &(struct api_settings){
+			 .public_url = c->public_url,
+			 .cors_origins = c->cors_origins,
+			 .anonymous = c->anonymous != CONFIG_ANONYMOUS_OFF,
+			 .anonymous_anywhere = c->anonymous == CONFIG_ANONYMOUS_PUBLIC,
+			 .secure_cookies = str_starts(c->public_url, STR("https://")),
+		 },
+	         routes, ADMIN_ROUTES);
 	hooks = api_hooks(&app->api);
 	http_server_init(&app->http, &app->loop, &http_default_limits, &hooks);
 	app->http.log.parent = &app->log;

@@ -111,8 +111,8 @@ static enum fault_code route_default(struct accounts *as, const struct catalog *
 	return *row ? FAULT_NONE : FAULT_NOT_CONFIGURED;
 }
 
-enum fault_code accounts_route(struct accounts *as, const struct catalog *catalog, struct str model, struct account **account,
-                               const struct catalog_row **row, struct str *nearest)
+enum fault_code accounts_route(struct accounts *as, const struct catalog *catalog, struct str model,
+                               struct account **account, const struct catalog_row **row, struct str *nearest)
 {
 	*nearest = (struct str){ NULL, 0 };
 	if (list_is_empty(&as->all))
@@ -126,7 +126,7 @@ enum fault_code accounts_route(struct accounts *as, const struct catalog *catalo
 			return FAULT_NONE;
 	}
 	if (catalog_find(catalog, model, (struct str){ NULL, 0 }))
-		return FAULT_NOT_CONFIGURED;    /* known, but nobody here can be asked for it */
+		return FAULT_NOT_CONFIGURED; /* known, but nobody here can be asked for it */
 	*nearest = catalog_nearest(catalog, model);
 	return FAULT_BAD_FIELD;
 }

@@ -16,13 +16,13 @@
 #include "providers/catalog.h"
 
 struct account {
-	struct link link;               /* accounts.all, in order of preference */
+	struct link link; /* accounts.all, in order of preference */
 	struct imago_account at;
 	const struct imago_driver *driver;
-	struct str name;                /* "Fal Default" */
-	struct str key_source;          /* "FAL_KEY": which variable gave it; empty: no key needed */
+	struct str name;       /* "Fal Default" */
+	struct str key_source; /* "FAL_KEY": which variable gave it; empty: no key needed */
 	unsigned concurrency, in_use;
-	struct link waiting;            /* struct account_wait */
+	struct link waiting; /* struct account_wait */
 };
 
 struct account_wait {
@@ -39,11 +39,11 @@ struct accounts {
 };
 
 struct account_spec {
-	const char *type;               /* driver */
+	const char *type; /* driver */
 	struct str id, name, key_source;
 	struct str bases[IMAGO_BASES_MAX];
 	struct imago_secret credential;
-	unsigned concurrency;           /* 0: the driver's usual */
+	unsigned concurrency; /* 0: the driver's usual */
 };
 
 void accounts_init(struct accounts *as, struct loop *loop);
@@ -55,8 +55,8 @@ MUST_CHECK bool accounts_replace(struct accounts *as, const struct account_spec 
 struct account *accounts_find(struct accounts *as, struct str id);
 /* Which account and catalog row serve this request: by model name (empty: the first account's default
  * model). FAULT_NONE, NOT_CONFIGURED (no account could ever do it), BAD_FIELD (no such model; *nearest names one). */
-enum fault_code accounts_route(struct accounts *as, const struct catalog *catalog, struct str model, struct account **account,
-                               const struct catalog_row **row, struct str *nearest);
+enum fault_code accounts_route(struct accounts *as, const struct catalog *catalog, struct str model,
+                               struct account **account, const struct catalog_row **row, struct str *nearest);
 
 /* Take n slots at once, or none. */
 bool account_take(struct account *a, unsigned n);

@@ -73,8 +73,7 @@ struct job_record *archive_get(struct archive *a, struct str job_id)
 
 	if (!e)
 		return NULL;
-	if (!job_status_is_final(e->record->status) &&
-	    loop_now_ms(a->core->loop) > e->read_ms + ARCHIVE_STALE_MS) {
+	if (!job_status_is_final(e->record->status) && loop_now_ms(a->core->loop) > e->read_ms + ARCHIVE_STALE_MS) {
 		entry_drop(a, e);
 		return NULL;
 	}

@@ -13,14 +13,14 @@
 #include "loop/loop.h"
 
 struct core_settings {
-	struct str version;             /* of this program, for the instance's row */
+	struct str version; /* of this program, for the instance's row */
 	struct str data_dir;
-	unsigned link_ttl_s;            /* 7 days */
-	unsigned live_jobs_max;         /* jobs in memory; above: 429 */
-	unsigned attempts_max;          /* tries at a provider that did not take the task: 1 + BATCH_MAX_RETRIES */
-	unsigned retry_delay_ms;        /* BATCH_RETRY_DELAY, doubled each time */
+	unsigned link_ttl_s;     /* 7 days */
+	unsigned live_jobs_max;  /* jobs in memory; above: 429 */
+	unsigned attempts_max;   /* tries at a provider that did not take the task: 1 + BATCH_MAX_RETRIES */
+	unsigned retry_delay_ms; /* BATCH_RETRY_DELAY, doubled each time */
 	bool anonymous;
-	int64_t local_credits;          /* what the built-in user starts with */
+	int64_t local_credits; /* what the built-in user starts with */
 };
 
 struct core {
@@ -32,7 +32,7 @@ struct core {
 	struct disk *disk;
 	struct pixels *pixels;
 	struct pg *pg;
-	struct redis *redis;            /* NULL: none configured */
+	struct redis *redis; /* NULL: none configured */
 	const struct catalog *catalog;
 	struct accounts *accounts;
 	struct lease *lease;

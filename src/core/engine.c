@@ -30,18 +30,18 @@ enum {
 };
 
 const struct step steps[STEP_COUNT] = {
-#define STEP(id, fn, seconds, tries_, flags_, status_, on_refused_, on_fail_)                       \
-	[STEP_##id] = {                                                                             \
-		.name = #id,                                                                        \
-		.start = fn##_start,                                                                \
-		.done = fn##_done,                                                                  \
-		.drop = fn##_drop,                                                                  \
-		.deadline_ms = (seconds) * 1000,                                                    \
-		.tries = (tries_),                                                                  \
-		.flags = (flags_),                                                                  \
-		.status = STATUS_##status_,                                                         \
-		.on_refused = STEP_##on_refused_,                                                   \
-		.on_fail = STEP_##on_fail_,                                                         \
+#define STEP(id, fn, seconds, tries_, flags_, status_, on_refused_, on_fail_) \
+	[STEP_##id] = { \
+		.name = #id, \
+		.start = fn##_start, \
+		.done = fn##_done, \
+		.drop = fn##_drop, \
+		.deadline_ms = (seconds)*1000, \
+		.tries = (tries_), \
+		.flags = (flags_), \
+		.status = STATUS_##status_, \
+		.on_refused = STEP_##on_refused_, \
+		.on_fail = STEP_##on_fail_, \
 	},
 #include "core/steps.def"
 #undef STEP
@@ -53,15 +53,14 @@ static void run_try(struct run *r)
 {
 	r->tries = r->tries == UINT8_MAX ? r->tries : (uint8_t)(r->tries + 1);
 	op_begin(&r->op, &r->slot, steps[r->step].deadline_ms);
-	steps[r->step].start(r);        /* may free the job: nothing after this line */
+	steps[r->step].start(r); /* may free the job: nothing after this line */
 }
 
 void run_enter(struct run *r, enum job_step step)
 {
 	struct job *j = r->job;
 
-	LOG_DEBUG(&j->log, "job.step", KV_CSTR("to", steps[step].name),
-	          KV_INT("part", r->part ? r->part->number : 0));
+	LOG_DEBUG(&j->log, "job.step", KV_CSTR("to", steps[step].name), KV_INT("part", r->part ? r->part->number : 0));
 	r->step = step;
 	r->tries = 0;
 	r->backing_off = false;
@@ -83,8 +82,7 @@ void run_succeed(struct run *r)
 
 static bool run_is_repeatable(const struct run *r)
 {
-	return r->part && r->part->account &&
-	       (r->part->account->driver->capabilities & IMAGO_REPEATABLE);
+	return r->part && r->part->account && (r->part->account->driver->capabilities & IMAGO_REPEATABLE);
 }
 
 static bool run_may_retry(const struct run *r, const struct step *s, enum fault_code fault)
@@ -96,7 +94,7 @@ static bool run_may_retry(const struct run *r, const struct step *s, enum fault_
 	if (r->job->stop != FAULT_NONE && !(s->flags & SHIELDED))
 		return false;
 	if ((s->flags & PAID) && !run_is_repeatable(r))
-		return false;           /* refusals are tried again by way of ADMIT */
+		return false; /* refusals are tried again by way of ADMIT */
 	return retry != RETRY_NO;
 }
 
@@ -207,10 +205,10 @@ static void run_advance(struct op *op)
 
 	run_log(r, s, &fault);
 	if (fault.code == FAULT_NONE) {
-		next = s->done(r);      /* runs even when stopping: it notes what there is to undo */
+		next = s->done(r); /* runs even when stopping: it notes what there is to undo */
 		if (j->stop != FAULT_NONE && !((s->flags | steps[next].flags) & SHIELDED)) {
 			s = &steps[next];
-			next = s->on_fail;      /* next has not begun: undo all before it */
+			next = s->on_fail; /* next has not begun: undo all before it */
 		}
 	} else {
 		s->drop(r);
@@ -220,8 +218,9 @@ static void run_advance(struct op *op)
 			if (run_parks_before(r, r->step))
 				run_enter(r, STEP_PARK);
 			else
-				run_pause(r, fault.retry_after_s ? fault.retry_after_s * 1000u
-				                                 : pause_ms(PAUSE_FIRST_MS, r->tries, PAUSE_LONGEST_MS));
+				run_pause(r, fault.retry_after_s
+				                     ? fault.retry_after_s * 1000u
+				                     : pause_ms(PAUSE_FIRST_MS, r->tries, PAUSE_LONGEST_MS));
 			return;
 		} else {
 			next = run_give_up(r, s, &fault);
@@ -287,6 +286,6 @@ void job_park(struct job *j, bool owned_elsewhere)
 			continue;
 		run_interrupt(r, FAULT_PARKED);
 		if (last)
-			return;         /* the job may be gone */
+			return; /* the job may be gone */
 	}
 }

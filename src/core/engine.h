@@ -25,7 +25,7 @@ struct step {
 	enum job_step (*done)(struct run *r);
 	void (*drop)(struct run *r);
 	unsigned deadline_ms, tries, flags;
-	int status;                     /* enum job_status, or STEP_STATUS_LAST */
+	int status; /* enum job_status, or STEP_STATUS_LAST */
 	enum job_step on_refused, on_fail;
 };
 extern const struct step steps[STEP_COUNT];
@@ -40,7 +40,7 @@ struct engine {
 	struct slab slab;
 	struct group *accept, *attempt, *record, *settle;
 	struct group_kind accept_kind, attempt_kind, record_kind, settle_kind;
-	bool parking;                   /* shutdown: leave each run at its next PARKABLE step */
+	bool parking; /* shutdown: leave each run at its next PARKABLE step */
 	struct timer grace;
 	void (*drained)(struct engine *e);
 };

@@ -39,7 +39,7 @@ void engine_free(struct engine **ep)
 
 void engine_check_drained(struct engine *e)
 {
-	void (*drained)(struct engine *e) = e->drained;
+	void (*drained)(struct engine * e) = e->drained;
 
 	if (!drained || e->live > 0)
 		return;
@@ -51,7 +51,7 @@ void engine_check_drained(struct engine *e)
 static void grace_over(struct timer *t)
 {
 	struct engine *e = CONTAINER_OF(t, struct engine, grace);
-	void (*drained)(struct engine *e) = e->drained;
+	void (*drained)(struct engine * e) = e->drained;
 
 	LOG_WARN(&e->core->log, "engine.cut_off", KV_INT("jobs", e->live));
 	e->drained = NULL;

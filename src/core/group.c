@@ -55,7 +55,7 @@ static void flight_send(struct group *g, struct flight *f, enum pg_class connect
 		buf_reset(&g->params[i]);
 	g->kind->build(g, f->items, f->n, g->params);
 	for (unsigned i = 0; i < g->kind->params; i++) {
-		CHECK(!g->params[i].overflowed);        /* GROUP_BYTES is far below */
+		CHECK(!g->params[i].overflowed); /* GROUP_BYTES is far below */
 		params[i] = buf_view(&g->params[i]);
 	}
 	f->busy = true;
@@ -170,8 +170,9 @@ static void flight_failed(struct group *g, struct flight *f)
 	         KV_STR("cause", fault->cause));
 	for (unsigned k = 0; k < f->n; k++) {
 		memcpy(f->items[k]->sqlstate, f->call.sqlstate, sizeof f->items[k]->sqlstate);
-		item_end(g, f->items[k], lock_timeout ? (struct fault){ .code = FAULT_BUSY, .cause = STR("row locked for too long") }
-		                                     : (struct fault){ .code = fault->code });
+		item_end(g, f->items[k],
+		         lock_timeout ? (struct fault){ .code = FAULT_BUSY, .cause = STR("row locked for too long") }
+		                      : (struct fault){ .code = fault->code });
 	}
 }
 
@@ -185,7 +186,7 @@ static void flight_done(struct op *op)
 	if (op->fault.code != FAULT_NONE) {
 		flight_failed(g, f);
 	} else {
-		CHECK(pg_rows(call) == f->n);   /* each statement answers one row for each row given */
+		CHECK(pg_rows(call) == f->n); /* each statement answers one row for each row given */
 		metric_inc(group_commits_total, g->kind->name, NULL);
 		metric_add(METRIC_ID_group_rows_total, g->kind->name, NULL, f->n);
 		metric_observe_us(METRIC_ID_group_duration_seconds, g->kind->name, NULL, monotonic_us() - f->sent_us);

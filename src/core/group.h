@@ -26,12 +26,12 @@ enum group_verdict { GROUP_DONE, GROUP_LOCKED, GROUP_ONCE_MORE };
 struct group_item {
 	struct op op;
 	struct op *slot;
-	struct link link;                /* waiting, or flying */
-	size_t bytes;                   /* rough size, for the cap */
-	unsigned batch_max;             /* halved each time its batch is refused */
-	unsigned locked;                /* times it could not be locked */
-	bool alone;                     /* next time by itself */
-	bool retried;                   /* ONCE_MORE was used */
+	struct link link;   /* waiting, or flying */
+	size_t bytes;       /* rough size, for the cap */
+	unsigned batch_max; /* halved each time its batch is refused */
+	unsigned locked;    /* times it could not be locked */
+	bool alone;         /* next time by itself */
+	bool retried;       /* ONCE_MORE was used */
 	char sqlstate[6];
 };
 

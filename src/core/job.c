@@ -103,7 +103,8 @@ struct job *engine_find(struct engine *e, struct str job_id)
 static int stage_progress(enum job_status s)
 {
 	static const int percent[JOB_STATUSES] = {
-		[JOB_PENDING] = 0, [JOB_INITIALIZING] = 10, [JOB_GENERATING] = 50, [JOB_SAVING] = 90, [JOB_COMPLETED] = 100,
+		[JOB_PENDING] = 0, [JOB_INITIALIZING] = 10, [JOB_GENERATING] = 50,
+		[JOB_SAVING] = 90, [JOB_COMPLETED] = 100,
 	};
 
 	return percent[s];

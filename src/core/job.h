@@ -30,71 +30,71 @@ struct job;
 struct part;
 
 struct run {
-	struct op op;                   /* the step's call; steps finish it */
+	struct op op; /* the step's call; steps finish it */
 	struct op *slot;
-	struct timer pause;             /* back-off before the next try, or WAIT's timer */
+	struct timer pause; /* back-off before the next try, or WAIT's timer */
 	struct job *job;
-	struct part *part;              /* NULL: the job's own closing run */
+	struct part *part; /* NULL: the job's own closing run */
 	enum job_step step;
-	uint8_t tries;                  /* of this step so far */
+	uint8_t tries; /* of this step so far */
 	bool backing_off;
-	uint64_t entered_ms;            /* when the step was entered */
+	uint64_t entered_ms; /* when the step was entered */
 };
 
 /* The attempt at a provider that is under way or was the last. */
 struct attempt {
-	unsigned n;                     /* from 1; 0: none yet */
-	bool open;                      /* its row has no outcome yet */
-	bool ended;                     /* it has one, but the row does not say so yet */
+	unsigned n; /* from 1; 0: none yet */
+	bool open;  /* its row has no outcome yet */
+	bool ended; /* it has one, but the row does not say so yet */
 	enum fault_code outcome;
-	struct str error;               /* the provider's words; in the part's arena */
-	int64_t reported_micros;        /* -1: not said */
+	struct str error;        /* the provider's words; in the part's arena */
+	int64_t reported_micros; /* -1: not said */
 };
 
 struct part {
 	struct run run;
-	unsigned number;                /* from 1 */
-	unsigned images, first_image;   /* how many pictures, number of the first */
-	struct account *account;        /* NULL: none chosen; looked up again after a reload */
+	unsigned number;              /* from 1 */
+	unsigned images, first_image; /* how many pictures, number of the first */
+	struct account *account;      /* NULL: none chosen; looked up again after a reload */
 	char account_id[72];
-	bool has_slot;                  /* counts in account->in_use */
+	bool has_slot; /* counts in account->in_use */
 	struct attempt attempt;
-	struct account_wait wait;       /* ADMIT */
-	unsigned refusals;              /* times a provider did not take it */
+	struct account_wait wait; /* ADMIT */
+	unsigned refusals;        /* times a provider did not take it */
 	unsigned retry_after_s;
-	struct str handle;              /* after SUBMIT; in the part's arena */
+	struct str handle; /* after SUBMIT; in the part's arena */
 	struct str provider_request_id;
 	bool handle_recorded;
 	uint64_t submitted_ms;
-	struct imago_image *sources;    /* after RESULT: where the pictures are, source_count of them */
+	struct imago_image *sources; /* after RESULT: where the pictures are, source_count of them */
 	unsigned source_count;
-	bool has_seed;                  /* the provider said which one it used */
+	bool has_seed; /* the provider said which one it used */
 	int64_t seed;
-	struct job_picture *pictures;   /* stored so far */
+	struct job_picture *pictures; /* stored so far */
 	unsigned stored;
-	struct fault fault;             /* the first that mattered; texts in the arena */
-	struct arena arena;             /* handle, sources, pictures, fault texts */
-	void *work;                     /* of the step that runs now */
+	struct fault fault; /* the first that mattered; texts in the arena */
+	struct arena arena; /* handle, sources, pictures, fault texts */
+	void *work;         /* of the step that runs now */
 };
 
 struct job {
 	struct run run;
 	struct engine *engine;
-	struct link link;               /* engine.jobs */
-	struct map_node node;           /* engine.by_id */
+	struct link link;     /* engine.jobs */
+	struct map_node node; /* engine.by_id */
 	struct job_record *record;
 	const struct catalog_row *row;
 	struct log log;
 	uint64_t started_ms, deadline_ms;
 	struct timer deadline;
-	enum fault_code stop;           /* NONE, or why somebody wants it to end */
+	enum fault_code stop; /* NONE, or why somebody wants it to end */
 	bool parking;
-	bool owned_elsewhere;           /* a write said that it is not ours any more */
-	struct link watches;            /* struct job_watch */
+	bool owned_elsewhere; /* a write said that it is not ours any more */
+	struct link watches;  /* struct job_watch */
 	unsigned parts_over;
 	unsigned part_count;
 	struct part *parts;
-	void *work;                     /* of the closing step */
+	void *work; /* of the closing step */
 };
 
 /* Statuses follow the least advanced part. */

@@ -18,7 +18,7 @@ struct job_spec {
 	struct str user_id;
 	enum imago_operation operation;
 	struct str prompt;
-	struct str model;               /* empty: the default */
+	struct str model; /* empty: the default */
 	struct job_params params;
 	unsigned num_images;
 };
@@ -26,7 +26,7 @@ struct job_spec {
 struct jobs_accept {
 	struct op op;
 	/* FAULT_NONE: */
-	struct job_record *record;      /* a reference of the caller's: record_unref */
+	struct job_record *record; /* a reference of the caller's: record_unref */
 	/* INSUFFICIENT: */
 	int64_t credits, price;
 	/* BAD_FIELD: the model that was probably meant */
@@ -37,7 +37,7 @@ struct jobs_accept {
 	struct job *job;
 	struct accept_row *row;
 	uint64_t started_ms;
-	bool unknown;                   /* an answer was lost on the way */
+	bool unknown; /* an answer was lost on the way */
 };
 
 /* Errors: NOT_CONFIGURED, BAD_FIELD, UNSUPPORTED (nothing was written), INSUFFICIENT, QUEUE_FULL, UNAUTHORIZED (the user
@@ -48,11 +48,12 @@ void jobs_accept(struct core *core, struct jobs_accept *call, const struct job_s
 void jobs_accept_clear(struct jobs_accept *call);
 
 /* What such a job would cost, and whether it could run, without doing it: *price in credits. */
-enum fault_code jobs_price(struct core *core, struct str model, unsigned num_images, int64_t *price, struct str *nearest);
+enum fault_code jobs_price(struct core *core, struct str model, unsigned num_images, int64_t *price,
+                           struct str *nearest);
 
 struct jobs_find {
 	struct op op;
-	struct job_record *record;      /* a reference of the caller's */
+	struct job_record *record; /* a reference of the caller's */
 	/* private */
 	struct core *core;
 	struct op *slot;
@@ -63,7 +64,8 @@ struct jobs_find {
 
 /* In memory here (live, or ended a short while ago): a borrowed record, or NULL. Another user's job is NULL too. */
 const struct job_record *jobs_peek(struct core *core, struct str user_id, struct str job_id);
-/* From wherever it is: memory, the status cache, the database. NOT_FOUND, STORE_DOWN, TIMEOUT. with_attempts: always from the database when ended. */
+/* From wherever it is: memory, the status cache, the database. NOT_FOUND, STORE_DOWN, TIMEOUT. fresh: one that
+ * has ended is read from the database, with its attempts. */
 void jobs_find_init(struct jobs_find *call, struct core *core, void (*done)(struct op *op));
 void jobs_find(struct core *core, struct jobs_find *call, struct str user_id, struct str job_id, bool fresh);
 void jobs_find_clear(struct jobs_find *call);
@@ -75,7 +77,7 @@ void jobs_unwatch(struct job_watch *w);
 enum cancel_answer { CANCEL_NOT_FOUND, CANCEL_REQUESTED, CANCEL_ENDED };
 struct jobs_cancel {
 	struct op op;
-	enum cancel_answer answer;      /* ENDED: it had ended before; `status` says how */
+	enum cancel_answer answer; /* ENDED: it had ended before; `status` says how */
 	enum job_status status;
 	/* private */
 	struct core *core;

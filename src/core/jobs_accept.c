@@ -118,7 +118,9 @@ static void accept_unknown(struct jobs_accept *c)
 
 	LOG_WARN(&c->job->log, "job.accept_unknown");
 	sweeper_bury(c->core->sweeper, r->user_id, r->id);
-	accept_end(c, (struct fault){ .code = FAULT_STORE_DOWN, .cause = STR("the answer to the commit was lost"), .retry_after_s = 1 });
+	accept_end(c, (struct fault){ .code = FAULT_STORE_DOWN,
+	                              .cause = STR("the answer to the commit was lost"),
+	                              .retry_after_s = 1 });
 }
 
 static void accept_answered(struct op *op)
@@ -132,7 +134,7 @@ static void accept_answered(struct op *op)
 	if (code == FAULT_NONE && row->outcome == ACCEPT_OK) {
 		accept_started(c);
 	} else if (code == FAULT_INTERNAL && c->unknown && !strcmp(row->item.sqlstate, "23505")) {
-		row->credits = -1;      /* it was committed the first time: the id is there */
+		row->credits = -1; /* it was committed the first time: the id is there */
 		accept_started(c);
 	} else if (lost && code == FAULT_CLOSED && loop_now_ms(c->core->loop) < c->started_ms + UNKNOWN_PATIENCE_MS) {
 		c->unknown = true;
@@ -140,13 +142,17 @@ static void accept_answered(struct op *op)
 	} else if (lost || (c->unknown && code != FAULT_NONE)) {
 		accept_unknown(c);
 	} else if (code == FAULT_INTERNAL) {
-		accept_end(c, (struct fault){ .code = FAULT_BUSY, .cause = STR("the database refused the row"), .retry_after_s = 1 });
+		accept_end(c, (struct fault){ .code = FAULT_BUSY,
+		                              .cause = STR("the database refused the row"),
+		                              .retry_after_s = 1 });
 	} else if (code != FAULT_NONE) {
 		accept_end(c, (struct fault){ .code = code, .retry_after_s = 1 });
 	} else {
 		static const enum fault_code codes[] = {
-			[ACCEPT_OK] = FAULT_NONE, [ACCEPT_POOR] = FAULT_INSUFFICIENT,
-			[ACCEPT_NO_USER] = FAULT_UNAUTHORIZED, [ACCEPT_NO_LEASE] = FAULT_STORE_DOWN,
+			[ACCEPT_OK] = FAULT_NONE,
+			[ACCEPT_POOR] = FAULT_INSUFFICIENT,
+			[ACCEPT_NO_USER] = FAULT_UNAUTHORIZED,
+			[ACCEPT_NO_LEASE] = FAULT_STORE_DOWN,
 		};
 
 		c->credits = row->credits;
@@ -206,7 +212,8 @@ void jobs_accept_clear(struct jobs_accept *c)
 	record_unref(&c->record);
 }
 
-enum fault_code jobs_price(struct core *core, struct str model, unsigned num_images, int64_t *price, struct str *nearest)
+enum fault_code jobs_price(struct core *core, struct str model, unsigned num_images, int64_t *price,
+                           struct str *nearest)
 {
 	const struct catalog_row *row;
 	struct account *account;

@@ -191,7 +191,7 @@ void jobs_wake(struct core *core, struct str job_id)
 void jobs_woken(struct core *core, struct str job_id)
 {
 	if (engine_find(core->engine, job_id))
-		sweeper_look(core->sweeper);    /* a wish to cancel, perhaps */
+		sweeper_look(core->sweeper); /* a wish to cancel, perhaps */
 	else
 		archive_forget(core->archive, job_id);
 }

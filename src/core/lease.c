@@ -26,7 +26,7 @@ struct lease {
 	struct core *core;
 	struct uid id;
 	char epoch[24];
-	int lock_fd;                    /* flock on the data directory's instance file */
+	int lock_fd; /* flock on the data directory's instance file */
 	struct pg_call call;
 	struct timer timer;
 	uint64_t asked_ms, held_until_ms;
@@ -77,7 +77,7 @@ static void lease_renewed(struct lease *l)
 	l->held_until_ms = l->asked_ms + LEASE_MS;
 	lease_again(l, LEASE_BEAT_MS);
 	if (first && l->ready) {
-		void (*ready)(struct core *core) = l->ready;
+		void (*ready)(struct core * core) = l->ready;
 
 		l->ready = NULL;
 		LOG_INFO(&l->core->log, "lease.claimed", KV_CSTR("instance", l->id.text), KV_CSTR("epoch", l->epoch));
@@ -87,7 +87,7 @@ static void lease_renewed(struct lease *l)
 
 static void lease_stopped(struct lease *l)
 {
-	void (*stopped)(struct core *core) = l->stopped;
+	void (*stopped)(struct core * core) = l->stopped;
 
 	l->stopped = NULL;
 	timer_stop(l->core->loop, &l->timer);

@@ -98,7 +98,7 @@ void links_free(struct links **l)
 {
 	if (!*l)
 		return;
-	wipe((*l)->key, sizeof (*l)->key);
+	wipe((*l)->key, sizeof(*l)->key);
 	mem_release(*l);
 	*l = NULL;
 }

@@ -26,7 +26,7 @@ enum job_status {
 	JOB_STATUSES
 };
 
-const char *job_status_name(enum job_status s);                 /* "PENDING" */
+const char *job_status_name(enum job_status s); /* "PENDING" */
 bool job_status_from(struct str name, enum job_status *out);
 static inline bool job_status_is_final(enum job_status s)
 {
@@ -34,11 +34,11 @@ static inline bool job_status_is_final(enum job_status s)
 }
 
 struct job_picture {
-	unsigned n;                     /* from 1, across the whole job */
-	struct str id;                  /* pic_… */
-	struct str key;                 /* generated_images/{job}/image_{n}.{ext} */
+	unsigned n;     /* from 1, across the whole job */
+	struct str id;  /* pic_… */
+	struct str key; /* generated_images/{job}/image_{n}.{ext} */
 	struct str content_type;
-	struct str sha256;              /* hex */
+	struct str sha256; /* hex */
 	uint64_t bytes;
 	unsigned width, height;
 	bool has_seed;
@@ -48,7 +48,7 @@ struct job_picture {
 /* The request as it was understood; saved as `params`, read back after a restart. */
 struct job_params {
 	unsigned width, height;
-	struct str size;                /* "1024x1024", as the seeds write it */
+	struct str size; /* "1024x1024", as the seeds write it */
 	struct str aspect_ratio;
 	enum imago_format format;
 	struct str style, quality, negative_prompt;
@@ -61,26 +61,26 @@ struct job_record {
 	unsigned refs;
 	struct str id, user_id;
 	enum job_status status;
-	struct str operation;           /* "text_to_image" */
+	struct str operation; /* "text_to_image" */
 	struct str prompt;
 	struct job_params params;
-	struct str model;               /* catalog name */
-	struct str source_model;        /* the provider's own name of it */
-	struct str provider_id;         /* account */
+	struct str model;        /* catalog name */
+	struct str source_model; /* the provider's own name of it */
+	struct str provider_id;  /* account */
 	struct str generation_type;
 	unsigned num_images;
 	unsigned images_stored;
-	int64_t price;                  /* credits for all pictures, fixed when they were held */
-	int64_t charged;                /* -1 until closed */
+	int64_t price;   /* credits for all pictures, fixed when they were held */
+	int64_t charged; /* -1 until closed */
 	int64_t cost_micros;
-	int64_t generation_us;          /* -1 until closed */
-	int64_t created_us, updated_us, completed_us;   /* wall clock; completed 0 until closed */
-	int progress;                   /* percent */
-	int queue_position;             /* -1: not said */
+	int64_t generation_us;                        /* -1 until closed */
+	int64_t created_us, updated_us, completed_us; /* wall clock; completed 0 until closed */
+	int progress;                                 /* percent */
+	int queue_position;                           /* -1: not said */
 	bool cancel_requested;
 	struct str error_code, error_message;
-	struct str attempts;            /* JSON array; empty while live */
-	struct job_picture *pictures;   /* images_stored of them */
+	struct str attempts;          /* JSON array; empty while live */
+	struct job_picture *pictures; /* images_stored of them */
 };
 
 struct job_record *record_new(void);
@@ -101,7 +101,7 @@ struct job_record *record_read(struct str text);
 
 const char *operation_name(enum imago_operation op);
 bool operation_from(struct str name, enum imago_operation *out);
-const char *format_name(enum imago_format f);           /* "PNG" */
-const char *format_type(enum imago_format f);           /* "image/png" */
-const char *format_extension(enum imago_format f);      /* "png", "jpg", "webp" */
-bool format_from(struct str name, enum imago_format *out);     /* any case; "JPG" too */
+const char *format_name(enum imago_format f);              /* "PNG" */
+const char *format_type(enum imago_format f);              /* "image/png" */
+const char *format_extension(enum imago_format f);         /* "png", "jpg", "webp" */
+bool format_from(struct str name, enum imago_format *out); /* any case; "JPG" too */

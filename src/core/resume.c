@@ -15,8 +15,22 @@ enum { TICK_MS = 1000, AT_ONCE = 200, LATE_MS = 1000 };
 
 /* Columns of take_over.sql. */
 enum {
-	USER_ID, ID, STATUS, OPERATION, PROMPT, PARAMS, MODEL, PROVIDER_ID, GENERATION_TYPE, NUM_IMAGES, PRICE,
-	DEADLINE_US, CREATED_US, CANCEL_REQUESTED, SOURCE_MODEL, PARTS,
+	USER_ID,
+	ID,
+	STATUS,
+	OPERATION,
+	PROMPT,
+	PARAMS,
+	MODEL,
+	PROVIDER_ID,
+	GENERATION_TYPE,
+	NUM_IMAGES,
+	PRICE,
+	DEADLINE_US,
+	CREATED_US,
+	CANCEL_REQUESTED,
+	SOURCE_MODEL,
+	PARTS,
 };
 
 struct resume {
@@ -62,7 +76,8 @@ static void attempt_read(struct part *p, const struct json *attempts)
 
 static void part_went_unknown(struct part *p)
 {
-	part_fail(p, &(struct fault){ .code = FAULT_OUTCOME_UNKNOWN, .cause = STR("restarted while the provider was being asked") });
+	part_fail(p, &(struct fault){ .code = FAULT_OUTCOME_UNKNOWN,
+	                              .cause = STR("restarted while the provider was being asked") });
 	p->run.step = STEP_OVER;
 }
 

@@ -252,7 +252,8 @@ static void record_build(struct group *g, struct group_item *const *items, unsig
 	owner_params(group_user(g), &b[6]);
 }
 
-static enum group_verdict record_read_row(struct group *g, const struct pg_call *call, unsigned n, struct group_item *item)
+static enum group_verdict record_read_row(struct group *g, const struct pg_call *call, unsigned n,
+                                          struct group_item *item)
 {
 	(void)g;
 	CONTAINER_OF(item, struct record_row, item)->ok = pg_bool(call, n, 2);

@@ -14,7 +14,7 @@ struct accept_row {
 	struct job *job;
 	struct jobs_accept *caller;
 	enum accept_outcome { ACCEPT_OK, ACCEPT_POOR, ACCEPT_NO_USER, ACCEPT_NO_LEASE } outcome;
-	int64_t credits;                /* what is free, after an acceptance or a POOR */
+	int64_t credits; /* what is free, after an acceptance or a POOR */
 	struct buf params;
 };
 struct accept_row *accept_row_add(struct job *j, void (*done)(struct op *op));
@@ -27,7 +27,7 @@ struct attempt_row {
 	struct group_item item;
 	struct part *part;
 	unsigned end_n, begin_n;
-	bool ok;                        /* false: the job is not ours any more, or has ended */
+	bool ok; /* false: the job is not ours any more, or has ended */
 };
 struct attempt_row *attempt_row_add(struct part *p, unsigned begin_n, void (*done)(struct op *op));
 void attempt_row_free(struct attempt_row **r);
@@ -47,11 +47,11 @@ struct settle_row {
 	struct job *job;
 	enum job_status status;
 	int64_t charged, cost_micros, generation_us;
-	struct fault fault;             /* texts live in the parts' arenas */
-	struct job_picture **pictures;  /* pictures of all parts, by number */
+	struct fault fault;            /* texts live in the parts' arenas */
+	struct job_picture **pictures; /* pictures of all parts, by number */
 	unsigned picture_count;
 	enum settle_outcome { SETTLE_OK, SETTLE_ALREADY, SETTLE_STALE } outcome;
-	enum job_status final_status;   /* ALREADY: how it ended */
+	enum job_status final_status; /* ALREADY: how it ended */
 };
 struct settle_row *settle_row_add(struct job *j, enum job_status status, void (*done)(struct op *op));
 void settle_row_free(struct settle_row **r);

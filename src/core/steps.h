@@ -8,9 +8,9 @@
  */
 #include "core/job.h"
 
-#define STEP(id, fn, seconds, tries, flags, status, on_refused, on_fail)                            \
-	void fn##_start(struct run *r);                                                             \
-	enum job_step fn##_done(struct run *r);                                                     \
+#define STEP(id, fn, seconds, tries, flags, status, on_refused, on_fail) \
+	void fn##_start(struct run *r); \
+	enum job_step fn##_done(struct run *r); \
 	void fn##_drop(struct run *r);
 #include "core/steps.def"
 #undef STEP

@@ -22,7 +22,7 @@ void admit_start(struct run *r)
 	struct part *p = r->part;
 	struct account *a = accounts_find(r->job->engine->core->accounts, str_from(p->account_id));
 
-	if (!a) {               /* a reload took it away */
+	if (!a) { /* a reload took it away */
 		run_finish(r, (struct fault){ .code = FAULT_NOT_CONFIGURED });
 		return;
 	}

@@ -27,7 +27,7 @@ struct exchange {
 	struct outbound_call http;
 	struct part *part;
 	struct imago_task task;
-	struct imago_outcome outcome;   /* strings in http.arena */
+	struct imago_outcome outcome; /* strings in http.arena */
 	parse_fn parse;
 	uint64_t started_us;
 };
@@ -61,11 +61,11 @@ static struct str scrubbed(struct exchange *x, struct str message)
 static struct fault outcome_fault(struct exchange *x)
 {
 	static const enum fault_code codes[] = {
-		[IMAGO_NO_FAILURE] = FAULT_INTERNAL,       [IMAGO_REFUSED] = FAULT_REFUSED,
-		[IMAGO_BAD_INPUT] = FAULT_PROVIDER_INPUT,  [IMAGO_CREDENTIALS] = FAULT_PROVIDER_KEY,
+		[IMAGO_NO_FAILURE] = FAULT_INTERNAL,         [IMAGO_REFUSED] = FAULT_REFUSED,
+		[IMAGO_BAD_INPUT] = FAULT_PROVIDER_INPUT,    [IMAGO_CREDENTIALS] = FAULT_PROVIDER_KEY,
 		[IMAGO_NO_CREDITS] = FAULT_PROVIDER_CREDITS, [IMAGO_RATE_LIMITED] = FAULT_RATE_LIMITED,
-		[IMAGO_OVERLOADED] = FAULT_OVERLOADED,     [IMAGO_GONE] = FAULT_MODEL_GONE,
-		[IMAGO_TASK_FAILED] = FAULT_TASK_FAILED,   [IMAGO_UNKNOWN] = FAULT_CLOSED,
+		[IMAGO_OVERLOADED] = FAULT_OVERLOADED,       [IMAGO_GONE] = FAULT_MODEL_GONE,
+		[IMAGO_TASK_FAILED] = FAULT_TASK_FAILED,     [IMAGO_UNKNOWN] = FAULT_CLOSED,
 	};
 	const struct imago_outcome *o = &x->outcome;
 
@@ -110,7 +110,8 @@ static void exchange_start(struct run *r, build_fn build, parse_fn parse, unsign
 	x->started_us = uv_hrtime() / 1000;
 	outbound_call_init(&x->http, core->loop, exchange_answered);
 	task_fill(&x->task, p, &x->http.arena);
-	if (!build(&x->task, &p->account->at, p->handle, outbound_memory(&x->http.arena), &x->http.request, &x->outcome)) {
+	if (!build(&x->task, &p->account->at, p->handle, outbound_memory(&x->http.arena), &x->http.request,
+	           &x->outcome)) {
 		run_finish(r, outcome_fault(x));
 		return;
 	}
@@ -131,7 +132,8 @@ static bool part_find_account(struct part *p)
 	struct account *a = accounts_find(p->run.job->engine->core->accounts, str_from(p->account_id));
 
 	if (!a) {
-		run_finish(&p->run, (struct fault){ .code = FAULT_NOT_CONFIGURED, .detail = STR("the provider's account is gone") });
+		run_finish(&p->run, (struct fault){ .code = FAULT_NOT_CONFIGURED,
+		                                    .detail = STR("the provider's account is gone") });
 		return false;
 	}
 	p->account = a;
@@ -220,7 +222,7 @@ enum job_step record_done(struct run *r)
 
 void record_drop(struct run *r)
 {
-	(void)r;                /* WHOLE, and its row has always been heard */
+	(void)r; /* WHOLE, and its row has always been heard */
 }
 
 /* ---- WAIT ---- */
@@ -302,7 +304,8 @@ void poll_drop(struct run *r)
 void result_start(struct run *r)
 {
 	if (part_find_account(r->part))
-		exchange_start(r, r->part->account->driver->build_result, r->part->account->driver->parse_result, ASK_MS);
+		exchange_start(r, r->part->account->driver->build_result, r->part->account->driver->parse_result,
+		               ASK_MS);
 }
 
 enum job_step result_done(struct run *r)
@@ -329,7 +332,7 @@ void abort_start(struct run *r)
 
 	p->account = a;
 	if (!a || p->handle.n == 0 || !(a->driver->capabilities & IMAGO_CAN_CANCEL)) {
-		run_succeed(r);         /* there is nothing that could be called back */
+		run_succeed(r); /* there is nothing that could be called back */
 		return;
 	}
 	exchange_start(r, a->driver->build_cancel, a->driver->parse_cancel, ASK_MS);

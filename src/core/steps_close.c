@@ -116,7 +116,7 @@ static void close_committed(struct op *op)
 	if (fault.code == FAULT_NONE && row->outcome == SETTLE_STALE)
 		j->owned_elsewhere = true;
 	else if (fault.code == FAULT_NONE && row->outcome == SETTLE_ALREADY && row->final_status != row->status)
-		j->owned_elsewhere = true;      /* the sweeper or another instance was first: its word stands */
+		j->owned_elsewhere = true; /* the sweeper or another instance was first: its word stands */
 	else if (fault.code == FAULT_NONE)
 		record_close(j, row);
 	settle_row_free(&row);
@@ -135,7 +135,7 @@ enum job_step settle_done(struct run *r)
 
 void settle_drop(struct run *r)
 {
-	(void)r;                /* WHOLE, and its row has always been heard */
+	(void)r; /* WHOLE, and its row has always been heard */
 }
 
 void release_start(struct run *r)
@@ -164,13 +164,15 @@ static void count_end(const struct job *j)
 	const char *type = a ? a->driver->type : "other";
 
 	metric_inc(jobs_finished_total, type, job_status_name(r->status));
-	metric_observe_us(METRIC_ID_job_duration_seconds, type, NULL, (uint64_t)(r->generation_us > 0 ? r->generation_us : 0));
+	metric_observe_us(METRIC_ID_job_duration_seconds, type, NULL,
+	                  (uint64_t)(r->generation_us > 0 ? r->generation_us : 0));
 	if (r->charged > 0)
 		metric_add(METRIC_ID_credits_total, "capture", NULL, r->charged);
 	if (r->charged < r->price)
 		metric_add(METRIC_ID_credits_total, "release", NULL, r->price - r->charged);
-	LOG_INFO(&j->log, "job.end", KV_CSTR("status", job_status_name(r->status)), KV_INT("ms", r->generation_us / 1000),
-	         KV_INT("images", r->images_stored), KV_INT("charged", r->charged), KV_STR("error", r->error_code));
+	LOG_INFO(&j->log, "job.end", KV_CSTR("status", job_status_name(r->status)),
+	         KV_INT("ms", r->generation_us / 1000), KV_INT("images", r->images_stored),
+	         KV_INT("charged", r->charged), KV_STR("error", r->error_code));
 }
 
 void notify_start(struct run *r)

@@ -15,9 +15,9 @@
 struct storing {
 	struct store_call call;
 	struct part *part;
-	struct arena arena;             /* of the call in house: its request */
+	struct arena arena; /* of the call in house: its request */
 	struct imago_task task;
-	unsigned index;                 /* in part->sources */
+	unsigned index; /* in part->sources */
 };
 
 static void storing_free(struct part *p)

@@ -43,7 +43,8 @@ static void store_keep(struct store_call *s)
 	struct uid id = uid_new("pic_");
 
 	if (image_probe_end(&s->probe) != IMAGE_WHOLE) {
-		store_end(s, (struct fault){ .code = FAULT_BAD_PICTURE, .detail = str_from(image_verdict_text(s->probe.verdict)) });
+		store_end(s, (struct fault){ .code = FAULT_BAD_PICTURE,
+		                             .detail = str_from(image_verdict_text(s->probe.verdict)) });
 		return;
 	}
 	*p = (struct job_picture){
@@ -134,7 +135,8 @@ void store_fetch(struct store_call *s, const struct account *a, struct str url, 
 	op_begin(&s->op, &s->slot, 0);
 	if (!account_allows_media(a, url)) {
 		/* An answer must not make us fetch from, or send anything to, a place nobody configured. */
-		store_end(s, (struct fault){ .code = FAULT_TASK_FAILED, .detail = STR("the picture's address is not the provider's") });
+		store_end(s, (struct fault){ .code = FAULT_TASK_FAILED,
+		                             .detail = STR("the picture's address is not the provider's") });
 		return;
 	}
 	if (!store_open(s))
@@ -163,7 +165,7 @@ static void store_adopted(struct op *op)
 	}
 	image_probe_init(&s->probe);
 	while (image_probe_read(&s->probe, s->file.fd, s->file.size))
-		;       /* jumps from chunk to chunk: a few reads */
+		; /* jumps from chunk to chunk: a few reads */
 	store_keep(s);
 }
 

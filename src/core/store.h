@@ -39,7 +39,7 @@ struct store_call {
 	struct image_probe probe;
 	struct spool_adopt adopt;
 	struct folder_place place;
-	struct fault fault;             /* why the data callback gave up */
+	struct fault fault; /* why the data callback gave up */
 };
 
 void store_init(struct store_call *s, struct core *core, struct arena *arena, void (*done)(struct op *op));

@@ -89,7 +89,7 @@ void sweeper_bury(struct sweeper *s, struct str user_id, struct str job_id)
 	struct tombstone *t;
 
 	if (s->tombstone_count >= TOMBSTONES_MAX)
-		return;                 /* what appears after all runs, or ends at its deadline */
+		return; /* what appears after all runs, or ends at its deadline */
 	t = mem_new(struct tombstone);
 	CHECK(str_to_cstr(user_id, t->user_id, sizeof t->user_id) && str_to_cstr(job_id, t->job_id, sizeof t->job_id));
 	t->until_ms = loop_now_ms(s->core->loop) + TOMBSTONE_MS;

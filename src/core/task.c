@@ -28,7 +28,8 @@ void task_fill(struct imago_task *task, const struct part *p, struct arena *a)
 	const struct job *j = p->run.job;
 	const struct job_record *r = j->record;
 	const struct job_params *params = &r->params;
-	const struct catalog_ratio *ratio = j->row ? catalog_nearest_ratio(j->row, params->width, params->height) : NULL;
+	const struct catalog_ratio *ratio = j->row ? catalog_nearest_ratio(j->row, params->width, params->height)
+	                                           : NULL;
 	bool in_house = p->account && (p->account->driver->capabilities & IMAGO_IN_HOUSE);
 
 	*task = (struct imago_task){
@@ -41,7 +42,9 @@ void task_fill(struct imago_task *task, const struct part *p, struct arena *a)
 		.negative_prompt = params->negative_prompt,
 		.width = params->width,
 		.height = params->height,
-		.aspect_ratio = params->aspect_ratio.n ? params->aspect_ratio : ratio ? ratio->text : STR("1:1"),
+		.aspect_ratio = params->aspect_ratio.n ? params->aspect_ratio
+		                : ratio                ? ratio->text
+		                                       : STR("1:1"),
 		.num_images = p->images,
 		.format = j->row ? catalog_format(j->row, params->format) : params->format,
 		.quality = params->quality,

@@ -18,7 +18,7 @@ enum { KNOWN_MAX = 10000, KNOWN_MS = 10000, UNKNOWN_MS = 2000 };
 
 struct known {
 	struct map_node node;
-	struct link used;               /* users.recent, least recently used first */
+	struct link used; /* users.recent, least recently used first */
 	uint8_t hash[SHA256_BYTES];
 	bool valid;
 	uint64_t until_ms;

@@ -21,7 +21,7 @@ struct identity {
 	char user_id[UID_SIZE];
 	char name[72];
 	bool admin;
-	bool anonymous;         /* the built-in user, without a key */
+	bool anonymous; /* the built-in user, without a key */
 };
 
 struct users_call {

@@ -12,11 +12,11 @@
 #include "base/str.h"
 
 struct web_file {
-	const char *name;               /* "page.css" */
+	const char *name; /* "page.css" */
 	const char *type;
 	const char *bytes;
 	size_t size;
-	const char *etag;               /* hex digits of its content's hash */
+	const char *etag; /* hex digits of its content's hash */
 };
 
 /* NULL: there is none of that name. */
@@ -29,8 +29,8 @@ struct web_value {
 
 /* A placeholder without a value is our bug. */
 void web_fill(struct buf *out, const char *file, const struct web_value *values, unsigned count);
-#define WEB_FILL(out, file, ...)                                                                        \
-	web_fill((out), (file), (const struct web_value[]){ __VA_ARGS__ },                               \
+#define WEB_FILL(out, file, ...) \
+	web_fill((out), (file), (const struct web_value[]){ __VA_ARGS__ }, \
 	         (unsigned)COUNT_OF(((const struct web_value[]){ __VA_ARGS__ })))
 void web_escape(struct buf *out, struct str s);
 
