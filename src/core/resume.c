@@ -63,15 +63,18 @@ static struct job_record *record_taken(const struct pg_call *call, unsigned row)
 	return r;
 }
 
-/* The newest attempt of a part, as its row has it. */
+/* The newest attempt of a part, as its row has it; a fallback may have gone to another account than the job's first. */
 static void attempt_read(struct part *p, const struct json *attempts)
 {
 	const struct json *last = json_at(attempts, json_count(attempts) - 1);
+	struct str account = p->run.job->record->provider_id;
 
-	if (json_count(attempts) == 0)
-		return;
-	p->attempt.n = (unsigned)json_int(json_get(last, "n"), 0);
-	p->attempt.open = json_type(json_get(last, "outcome")) != JSON_STRING;
+	if (json_count(attempts) > 0) {
+		p->attempt.n = (unsigned)json_int(json_get(last, "n"), 0);
+		p->attempt.open = json_type(json_get(last, "outcome")) != JSON_STRING;
+		account = json_str(json_get(last, "provider_id"));
+	}
+	CHECK(str_to_cstr(str_sub(account, 0, sizeof p->account_id - 1), p->account_id, sizeof p->account_id));
 }
 
 static void part_went_unknown(struct part *p)
@@ -84,12 +87,13 @@ static void part_went_unknown(struct part *p)
 static void part_resume(struct part *p, const struct json *v)
 {
 	struct core *core = p->run.job->engine->core;
-	struct account *a = accounts_find(core->accounts, p->run.job->record->provider_id);
 	struct str step = json_str(json_get(v, "step"));
+	struct account *a;
 
+	attempt_read(p, json_get(v, "attempts"));
+	a = accounts_find(core->accounts, str_from(p->account_id));
 	if (a)
 		part_set_account(p, a);
-	attempt_read(p, json_get(v, "attempts"));
 	p->handle = arena_copy(&p->arena, json_str(json_get(v, "handle")));
 	p->provider_request_id = arena_copy(&p->arena, json_str(json_get(v, "provider_request_id")));
 	p->submitted_ms = loop_now_ms(core->loop);
@@ -128,8 +132,6 @@ static void job_resume(struct resume *s, const struct pg_call *call, unsigned ro
 	for (unsigned i = 0; i < n; i++) {
 		struct part *p = &j->parts[i];
 
-		CHECK(str_to_cstr(str_sub(record->provider_id, 0, sizeof p->account_id - 1), p->account_id,
-		                  sizeof p->account_id));
 		p->images = (unsigned)json_int(json_get(json_at(parts, i), "images"), p->images);
 		part_resume(p, json_at(parts, i));
 		LOG_INFO(&j->log, "job.resumed", KV_INT("part", p->number), KV_CSTR("step", steps[p->run.step].name));
