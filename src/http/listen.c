@@ -19,7 +19,7 @@
 #include "base/metric.h"
 #include "http/edge.h"
 
-enum { ACCEPT_BATCH = 64, ACCEPT_REST_MS = 50, BACKLOG = 4096 };
+enum { ACCEPT_BATCH = 64, ACCEPT_REST_MS = 50, BACKLOG = 4096, KEEPALIVE_IDLE_S = 60, KEEPALIVE_EVERY_S = 15 };
 
 union address {
 	struct sockaddr any;
@@ -189,24 +189,34 @@ static void remove_stale(const union address *a)
 	close(fd);
 }
 
+/* Accepted sockets inherit these. Keep-alive probes: a handler may wait for minutes, and a
+ * client whose machine is gone sends nothing. */
+static void set_options(int fd, int family)
+{
+	int on = 1, idle_s = KEEPALIVE_IDLE_S, every_s = KEEPALIVE_EVERY_S;
+
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &every_s, sizeof(every_s));
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+}
+
 static int open_socket(const union address *a, struct str *why)
 {
 	int family = a->any.sa_family;
 	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	int on = 1;
 
 	if (fd < 0) {
 		say(why, "a socket cannot be made");
 		return -1;
 	}
-	if (family == AF_UNIX) {
+	if (family == AF_UNIX)
 		remove_stale(a);
-	} else {
-		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* accepted sockets inherit it */
-	}
-	if (family == AF_INET6)
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+	else
+		set_options(fd, family);
 	if (bind(fd, &a->any, address_size(a)) == 0 && listen(fd, BACKLOG) == 0)
 		return fd;
 	say(why, errno == EADDRINUSE ? "the address is in use"
