@@ -162,7 +162,7 @@ static const char *heard(int fd, bool *open)
 	pump();
 	while ((k = recv(fd, got + n, sizeof(got) - 1 - n, MSG_DONTWAIT)) > 0)
 		n += (size_t)k;
-	*open = k < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+	*open = k < 0 && errno == EAGAIN;
 	got[n] = '\0';
 	return got;
 }
