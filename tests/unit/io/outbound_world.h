@@ -31,6 +31,7 @@ struct test_call {
 	char url[512];
 	unsigned done;
 	uint64_t taken; /* by the data call-back */
+	bool gave_up;
 	struct timer timer;
 };
 

@@ -229,6 +229,12 @@ static void the_environment_names_no_proxy(void **state)
 	call_run(&t);
 	expect_fault(&t, FAULT_FORBIDDEN, false);
 	assert_int_equal(w->peer.accepted, 0);
+	outbound_call_clear(&t.call);
+	/* the operator's calls neither */
+	setenv("http_proxy", "http://127.0.0.1:1", 1);
+	call_init(w, &t, "GET", "/hello");
+	call_run(&t);
+	expect_body(&t, 200, "hello");
 	unsetenv("http_proxy");
 	unsetenv("ALL_PROXY");
 	outbound_call_clear(&t.call);
