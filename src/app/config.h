@@ -21,14 +21,19 @@
 enum config_anonymous { CONFIG_ANONYMOUS_OFF, CONFIG_ANONYMOUS_ON, CONFIG_ANONYMOUS_PUBLIC };
 
 enum config_flags {
-	CONFIG_HIDDEN = 1,      /* never shown */
-	CONFIG_RELOAD = 2,      /* takes effect on SIGHUP */
-	CONFIG_EMPTY = 4,       /* set to nothing is set; elsewhere it is as if it were not there */
-	CONFIG_FLAG = 8         /* also --name VALUE on the command line */
+	CONFIG_HIDDEN = 1, /* never shown */
+	CONFIG_RELOAD = 2, /* takes effect on SIGHUP */
+	CONFIG_EMPTY = 4,  /* set to nothing is set; elsewhere it is as if it were not there */
+	CONFIG_FLAG = 8    /* also --name VALUE on the command line */
 };
 
 enum config_type {
-	CONFIG_IS_TEXT, CONFIG_IS_SECRET, CONFIG_IS_COUNT, CONFIG_IS_CREDITS, CONFIG_IS_SECONDS, CONFIG_IS_TTL,
+	CONFIG_IS_TEXT,
+	CONFIG_IS_SECRET,
+	CONFIG_IS_COUNT,
+	CONFIG_IS_CREDITS,
+	CONFIG_IS_SECONDS,
+	CONFIG_IS_TTL,
 	CONFIG_IS_ANONYMOUS
 };
 
@@ -48,17 +53,23 @@ enum config_id {
 	CONFIG_COUNT
 };
 
-enum config_source { CONFIG_FROM_DEFAULT, CONFIG_FROM_FILE, CONFIG_FROM_DOTENV, CONFIG_FROM_ENVIRONMENT, CONFIG_FROM_FLAG };
+enum config_source {
+	CONFIG_FROM_DEFAULT,
+	CONFIG_FROM_FILE,
+	CONFIG_FROM_DOTENV,
+	CONFIG_FROM_ENVIRONMENT,
+	CONFIG_FROM_FLAG
+};
 
 struct config_origin {
 	enum config_source source;
-	struct str name;                /* the variable, flag or key as it was written: "FAL_API_KEY", "--listen" */
-	struct str place;               /* for people: "environment FAL_API_KEY", ".env:3", "imago.conf:12", "default" */
-	struct str text;                /* as written; empty for what is hidden */
+	struct str name;  /* the variable, flag or key as it was written: "FAL_API_KEY", "--listen" */
+	struct str place; /* for people: "environment FAL_API_KEY", ".env:3", "imago.conf:12", "default" */
+	struct str text;  /* as written; empty for what is hidden */
 };
 
 struct config_problem {
-	bool is_error;                  /* else a warning: it works, but hardly as it was meant */
+	bool is_error; /* else a warning: it works, but hardly as it was meant */
 	struct str text;
 };
 
@@ -66,11 +77,11 @@ enum { CONFIG_PROBLEMS_MAX = 64, CONFIG_FLAGS_MAX = 16 };
 
 /* What config_load reads; tests have their own. The pointers must outlive the config. */
 struct config_sources {
-	struct str flags[CONFIG_FLAGS_MAX][2];  /* name without "--", value */
+	struct str flags[CONFIG_FLAGS_MAX][2]; /* name without "--", value */
 	unsigned flag_count;
-	const char *const *environment;         /* "NAME=value", NULL ends */
-	const char *dotenv;                     /* path of ./.env; it need not be there */
-	const char *program;                    /* path of this program, to find its workers from; NULL: /proc/self/exe */
+	const char *const *environment; /* "NAME=value", NULL ends */
+	const char *dotenv;             /* path of ./.env; it need not be there */
+	const char *program;            /* path of this program, to find its workers from; NULL: /proc/self/exe */
 };
 
 struct config {
@@ -82,14 +93,14 @@ struct config {
 	enum log_level log_level;
 	bool log_json;
 	bool is_production;
-	struct imago_secret fal_key;            /* empty: none */
-	struct str fal_key_source;              /* "FAL_KEY", "FAL_KEY_ID+FAL_KEY_SECRET"; empty: none */
+	struct imago_secret fal_key; /* empty: none */
+	struct str fal_key_source;   /* "FAL_KEY", "FAL_KEY_ID+FAL_KEY_SECRET"; empty: none */
 
 	struct config_origin origins[CONFIG_COUNT];
 	struct config_problem problems[CONFIG_PROBLEMS_MAX];
 	unsigned problem_count;
 	struct config_sources sources;
-	struct str file;                        /* the file that was read; empty: none */
+	struct str file; /* the file that was read; empty: none */
 };
 
 /* One row of config.def. */
@@ -110,5 +121,7 @@ void config_free(struct config **c);
 bool config_has_errors(const struct config *c);
 /* Problems as log lines; errors too. */
 void config_log_problems(const struct config *c, const struct log *log);
-/* The value as text for people; hidden ones are "set" or "not set". Lives in `a`. */
-struct str config_text(const struct config *c, enum config_id id, struct arena *a);
+/* The value as it was written; hidden ones are "set" or "not set". */
+struct str config_text(const struct config *c, enum config_id id);
+/* Is it a flag that sets something: "listen", "config". */
+bool config_flag_is_known(struct str flag);
