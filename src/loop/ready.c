@@ -1,13 +1,13 @@
 /*
  * The ready queue and the hooks at the end of a turn.
  *
- * A batch is bounded, so that a flood of completions cannot keep the loop from its
- * sockets; completions queued by a batch run in the next one. The batch is a list of the
+ * A batch is bounded in number and in time, so that a flood of completions cannot keep the loop
+ * from its sockets; what is left of it, and completions queued by it, run in the next turn. The batch is a list of the
  * same links, so an op that is forgotten while it waits just unlinks itself.
  */
 #include "loop/loop_priv.h"
 
-enum { READY_BATCH = 256, HOOK_PASSES = 4 };
+enum { READY_BATCH = 256, READY_NS = 300000, LOOK_EVERY = 4, HOOK_PASSES = 4 };
 
 static void on_spin(uv_idle_t *spin)
 {
@@ -27,11 +27,12 @@ void ready_add(struct loop *l, struct op *op)
 size_t ready_run(struct loop *l)
 {
 	struct link *first;
+	uint64_t until = l->fake ? UINT64_MAX : uv_hrtime() + READY_NS;
 	size_t ran = 0;
 
 	if (list_is_empty(&l->batch))
 		list_move_all(&l->batch, &l->ready);
-	while (ran < READY_BATCH && (first = list_pop(&l->batch))) {
+	while (ran < READY_BATCH && (ran % LOOK_EVERY || uv_hrtime() < until) && (first = list_pop(&l->batch))) {
 		struct op *op = CONTAINER_OF(first, struct op, ready);
 
 		op->state = OP_IDLE;
