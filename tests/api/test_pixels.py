@@ -60,10 +60,18 @@ def ink_of(worker, prompt):
     return [r[left:].rstrip(".") for r in rows]
 
 
+def differs(worker, one, other):
+    """Which part of the text's field differs; the edges of letters depend on what is behind."""
+    a, b = ink_of(worker, one), ink_of(worker, other)
+    width = max(map(len, a + b))
+    cells = [p != q for r, s in itertools.zip_longest(a, b, fillvalue="") for p, q in zip(r.ljust(width, "."), s.ljust(width, "."))]
+    return sum(cells) / len(cells)
+
+
 def test_cyrillic_is_drawn(worker):
     # The same shapes: in boxes with numbers they would differ.
-    assert ink_of(worker, "ACEHMOPTX") == ink_of(worker, "АСЕНМОРТХ")
-    assert ink_of(worker, "Жщ") != ink_of(worker, "Щж")
+    assert differs(worker, "ACEHMOPTX", "АСЕНМОРТХ") < 0.04
+    assert differs(worker, "Жщ", "Щж") > 0.15
 
 
 def test_markup_is_text(worker):
@@ -72,8 +80,8 @@ def test_markup_is_text(worker):
 
     assert width("<b>aa</b>") > 2 * width("aa")
     assert width("&amp;&amp;") > 2 * width("&&")
-    assert ink_of(worker, "a\u202eb") == ink_of(worker, "ab")
-    assert ink_of(worker, "a\x01 \n\t b") == ink_of(worker, "a b")
+    assert differs(worker, "a\u202ebcd", "abcd") < 0.04
+    assert differs(worker, "a\x01 \n\t bcd", "a bcd") < 0.04
 
 
 def test_long_prompt_is_cut(worker):
