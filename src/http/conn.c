@@ -114,6 +114,10 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 	size_t size = READ_AHEAD;
 
 	(void)suggested;
+	if (loop_turn_is_long(c->server->loop)) {
+		*buf = uv_buf_init(NULL, 0); /* UV_ENOBUFS: its bytes wait in the socket for the next turn */
+		return;
+	}
 	if (c->state == CONN_IDLE || c->state == CONN_HEAD)
 		size = READ_HEAD;
 	else if (c->state == CONN_LINGER || body_is_wanted(c->request))
@@ -160,7 +164,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
 	struct http_conn *c = stream->data;
 
-	if (n == 0 || c->state == CONN_CLOSED)
+	if (n == 0 || n == UV_ENOBUFS || c->state == CONN_CLOSED)
 		return;
 	if (n == UV_EOF) {
 		c->eof = true;

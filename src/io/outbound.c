@@ -80,6 +80,8 @@ static void on_poll(uv_poll_t *handle, int status, int events)
 	struct outbound_socket *s = CONTAINER_OF(handle, struct outbound_socket, handle);
 	int flags = 0;
 
+	if (status == 0 && loop_turn_is_long(s->multi->owner->loop))
+		return;
 	/* Both on an error: curl shall read what still lies there, then meet the error itself. */
 	if (status < 0 || (events & UV_READABLE))
 		flags |= CURL_CSELECT_IN;

@@ -35,6 +35,18 @@ static void on_turn_end(uv_prepare_t *prepare)
 	cpu_ns = thread_cpu_ns();
 	metric_observe_us(METRIC_ID_loop_turn_cpu_seconds, NULL, NULL, (cpu_ns - l->turn_cpu_ns) / 1000u);
 	l->turn_cpu_ns = cpu_ns;
+	l->turn_first_ns = 0;
+}
+
+bool loop_turn_is_long(struct loop *l)
+{
+	uint64_t now = uv_hrtime();
+
+	if (l->fake)
+		return false;
+	if (l->turn_first_ns == 0)
+		l->turn_first_ns = now;
+	return now - l->turn_first_ns > TURN_SHARE_NS;
 }
 
 void loop_init(struct loop *l)

@@ -32,8 +32,9 @@ struct loop {
 	struct timer **heap;
 	size_t timers, heap_size;
 	uint64_t fake_now_ms;
-	bool fake, stopping;  /* stopping: loop_break was called */
-	uint64_t turn_cpu_ns; /* thread CPU clock when the turn began */
+	bool fake, stopping;    /* stopping: loop_break was called */
+	uint64_t turn_cpu_ns;   /* thread CPU clock when the turn began */
+	uint64_t turn_first_ns; /* monotonic, first loop_turn_is_long of this turn; 0: not asked yet */
 };
 
 void loop_init(struct loop *l);
@@ -56,6 +57,11 @@ static inline bool timer_is_armed(const struct timer *t)
 {
 	return t->place != 0;
 }
+
+/* This turn has done its share (TURN_SHARE_NS since the first call of this in it). Whoever is called for a
+ * descriptor may leave it as it is then: polling is level-triggered, and the next turn comes at once. */
+enum { TURN_SHARE_NS = 150000 };
+bool loop_turn_is_long(struct loop *l);
 
 /* Work that is worth doing once for all that happened in a turn (send a batch, write out). */
 struct turn_hook {

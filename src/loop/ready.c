@@ -7,7 +7,7 @@
  */
 #include "loop/loop_priv.h"
 
-enum { READY_BATCH = 256, READY_NS = 300000, LOOK_EVERY = 4, HOOK_PASSES = 4 };
+enum { READY_BATCH = 256, READY_NS = 150000, LOOK_EVERY = 2, HOOK_PASSES = 4 };
 
 static void on_spin(uv_idle_t *spin)
 {
