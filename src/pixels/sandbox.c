@@ -16,6 +16,7 @@
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
+#include <stdint.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -124,24 +125,46 @@ bool sandbox_cpu_seconds(unsigned seconds)
 	return setrlimit(RLIMIT_CPU, &l) == 0;
 }
 
-/* Calls that are fine with some arguments only. */
-static int allow_some(scmp_filter_ctx f)
-{
-	scmp_datum_t threads = CLONE_VM | CLONE_THREAD;
-	int rc = 0;
-
+/* Calls that are fine with some arguments only: where (argument & mask) == value. */
+static const struct narrow {
+	int call;
+	unsigned argument;
+	scmp_datum_t mask, value;
+} narrow[] = {
 	/* Memory that can be run is never made: code from outside has no place to stand. */
-	rc |= seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-	rc |= seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-	/* Threads yes, processes no. clone3 hides its flags in memory: the C library then takes clone. */
-	rc |= seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1, SCMP_A0(SCMP_CMP_MASKED_EQ, threads, threads));
-	rc |= seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
-	rc |= seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1, SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME));
-	rc |= seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 2, SCMP_A0(SCMP_CMP_EQ, 0),
-	                       SCMP_A1(SCMP_CMP_EQ, RLIMIT_CPU));
-	rc |= seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
-	rc |= seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1, SCMP_A1(SCMP_CMP_EQ, F_GETFL));
-	return rc;
+	{ SCMP_SYS(mmap), 2, PROT_EXEC, 0 },
+	{ SCMP_SYS(mprotect), 2, PROT_EXEC, 0 },
+	/* Threads yes, processes no. */
+	{ SCMP_SYS(clone), 0, CLONE_VM | CLONE_THREAD, CLONE_VM | CLONE_THREAD },
+	{ SCMP_SYS(prctl), 0, UINT32_MAX, PR_SET_NAME },
+	{ SCMP_SYS(fcntl), 1, UINT32_MAX, F_GETFL },
+};
+
+static int allow_where(scmp_filter_ctx f, const struct narrow *n)
+{
+	struct scmp_arg_cmp compare = {
+		.arg = n->argument, .op = SCMP_CMP_MASKED_EQ, .datum_a = n->mask, .datum_b = n->value
+	};
+
+	return seccomp_rule_add_array(f, SCMP_ACT_ALLOW, n->call, 1, &compare);
+}
+
+static int allow_narrow(scmp_filter_ctx f)
+{
+	/* A signal to ourselves: how abort works. */
+	const struct narrow own = { SCMP_SYS(tgkill), 0, UINT32_MAX, (scmp_datum_t)getpid() };
+	/* Our own limit, not that of another process of the same user. */
+	const struct scmp_arg_cmp own_cpu[2] = {
+		{ .arg = 0, .op = SCMP_CMP_EQ, .datum_a = 0 },
+		{ .arg = 1, .op = SCMP_CMP_MASKED_EQ, .datum_a = UINT32_MAX, .datum_b = RLIMIT_CPU },
+	};
+	int rc = allow_where(f, &own);
+
+	rc |= seccomp_rule_add_array(f, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 2, own_cpu);
+	for (unsigned i = 0; i < COUNT_OF(narrow); i++)
+		rc |= allow_where(f, &narrow[i]);
+	/* clone3 hides its flags in memory: told that there is none, the C library takes clone. */
+	return rc | seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 }
 
 /* ---- which files ---- */
@@ -179,9 +202,11 @@ static bool confine_files(void)
 
 static int allow_reading(scmp_filter_ctx f)
 {
-	scmp_datum_t writing = O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND | (O_TMPFILE & ~O_DIRECTORY);
+	const struct narrow reading = { SCMP_SYS(openat), 2,
+		                        O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND | (O_TMPFILE & ~O_DIRECTORY),
+		                        O_RDONLY };
 
-	return seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, writing, O_RDONLY));
+	return allow_where(f, &reading);
 }
 
 bool sandbox_enter(void)
@@ -196,7 +221,7 @@ bool sandbox_enter(void)
 		rc |= seccomp_rule_add(f, SCMP_ACT_ALLOW, allowed[i], 0);
 	for (unsigned i = 0; i < COUNT_OF(deadly); i++)
 		rc |= seccomp_rule_add(f, SCMP_ACT_KILL_PROCESS, deadly[i], 0);
-	rc |= allow_some(f);
+	rc |= allow_narrow(f);
 	if (confine_files())
 		rc |= allow_reading(f);
 	if (rc == 0)

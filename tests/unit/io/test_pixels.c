@@ -308,8 +308,7 @@ static void test_any_prompt(void **state)
 		"&lt;&#x0;&",
 		"<span foreground='red'>",
 		"%s%n%d",
-		"\xe2\x80\xae"
-		"gnp.exe",
+		"\xe2\x80\xaegnp.exe",
 		"\x01\x02\x7f\xc2\x85",
 		"\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x9a\x80\xf0\x9f\x8e\x89",
 		"مرحبا بالعالم שלום",
