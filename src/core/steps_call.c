@@ -330,11 +330,11 @@ void abort_start(struct run *r)
 	struct part *p = r->part;
 	struct account *a = accounts_find(r->job->engine->core->accounts, str_from(p->account_id));
 
-	p->account = a;
 	if (!a || p->handle.n == 0 || !(a->driver->capabilities & IMAGO_CAN_CANCEL)) {
-		run_succeed(r); /* there is nothing that could be called back */
+		run_succeed(r); /* there is nothing that could be called back; the slot is still the old account's */
 		return;
 	}
+	p->account = a;
 	exchange_start(r, a->driver->build_cancel, a->driver->parse_cancel, ASK_MS);
 }
 
