@@ -27,7 +27,7 @@ static struct str spec_prompt(struct fields *f)
 	struct str prompt = json_str(v);
 	enum language l = f->r->language;
 
-	if (json_type(v) != JSON_STRING || str_trim(prompt).n == 0)
+	if (json_type(v) != JSON_STRING || str_is_blank(prompt))
 		field_refuse(f, "prompt", str_from(text_get(l, TEXT_PROMPT_REQUIRED)));
 	else if (str_code_points(prompt) > IMAGES_PROMPT_MAX)
 		field_refuse(f, "prompt", str_from(text_get(l, TEXT_PROMPT_TOO_LONG)));

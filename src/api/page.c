@@ -363,7 +363,7 @@ void page_create(struct http_req *http)
 		                           .format = IMAGO_PNG,
 		                           .style = STR("photorealistic"),
 		                           .quality = STR("high") };
-	if (str_trim(spec.prompt).n == 0)
+	if (str_is_blank(spec.prompt))
 		page_show(r, 400, STR(""), text(r, TEXT_PROMPT_REQUIRED));
 	else if (str_code_points(spec.prompt) > IMAGES_PROMPT_MAX)
 		page_show(r, 400, spec.prompt, text(r, TEXT_PROMPT_TOO_LONG));

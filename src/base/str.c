@@ -3,6 +3,8 @@
  */
 #include "base/str.h"
 
+#include "base/check.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -224,6 +226,32 @@ size_t str_utf8_length(const char *p, size_t n)
 	    (u[0] == 0xf0 && u[1] < 0x90) || (u[0] == 0xf4 && u[1] > 0x8f))
 		return 0;
 	return need;
+}
+
+/* White_Space of the Unicode database, beyond ASCII. */
+static bool is_wide_blank(const char *p, size_t n)
+{
+	static const char *const blanks[] = {
+		"\xc2\x85", "\xc2\xa0", "\xe1\x9a\x80", "\xe2\x80\x80", "\xe2\x80\x81",
+		"\xe2\x80\x82", "\xe2\x80\x83", "\xe2\x80\x84", "\xe2\x80\x85", "\xe2\x80\x86",
+		"\xe2\x80\x87", "\xe2\x80\x88", "\xe2\x80\x89", "\xe2\x80\x8a", "\xe2\x80\xa8",
+		"\xe2\x80\xa9", "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe3\x80\x80",
+	};
+
+	for (size_t i = 0; i < COUNT_OF(blanks); i++)
+		if (str_eq((struct str){ p, n }, str_from(blanks[i])))
+			return true;
+	return false;
+}
+
+bool str_is_blank(struct str s)
+{
+	for (size_t i = 0, n; i < s.n; i += n) {
+		n = str_utf8_length(s.p + i, s.n - i);
+		if (n == 1 ? !is_blank(s.p[i]) && s.p[i] != '\v' && s.p[i] != '\f' : !n || !is_wide_blank(s.p + i, n))
+			return false;
+	}
+	return true;
 }
 
 bool str_is_utf8(struct str s)

@@ -29,6 +29,8 @@ struct str str_clip(struct str s, size_t max);
 
 /* Without leading and trailing SP, HTAB, CR, LF. */
 struct str str_trim(struct str s);
+/* Nothing but white space, Unicode's included, or empty. */
+bool str_is_blank(struct str s);
 
 /* Cut *rest at the first `sep`: the head is returned, *rest becomes what follows.
  * Without `sep` the head is all of it and *rest becomes {NULL, 0}. Loop while rest->p. */
