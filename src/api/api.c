@@ -25,7 +25,8 @@ static const struct route routes[] = {
 
 bool api_is_legacy(const struct http_req *http)
 {
-	return str_starts(http->path, STR("/api/images/"));
+	/* What the edge refuses may have a target only. */
+	return str_starts(http->path.n ? http->path : http->target, STR("/api/images/"));
 }
 
 static void api_gone(struct http_req *http)
@@ -126,14 +127,21 @@ static void api_read_body(struct api_req *r)
 /* ---- dispatch ---- */
 
 /* A key in a URL ends up in logs, histories and Referer: refused, so that nobody gets used to it. */
-static bool query_has_key(const struct http_req *http)
+static bool query_has_key(struct http_req *http)
 {
 	static const char *const names[] = { "api_key", "apikey", "key", "access_token", "token" };
+	char *decoded;
+	size_t n;
 
+	if (!http->query.n)
+		return false;
+	decoded = arena_alloc(&http->arena, http->query.n, 1);
 	for (size_t i = 0; i < COUNT_OF(names); i++)
 		if (url_query_get(http->query, names[i]).p)
 			return true;
-	return str_find(http->query, STR("imago_sk_")) != SIZE_MAX;
+	return str_find(http->query, STR("imago_sk_")) != SIZE_MAX ||
+	       (url_decode(http->query, decoded, &n) &&
+	        str_find((struct str){ decoded, n }, STR("imago_sk_")) != SIZE_MAX);
 }
 
 static void api_no_route(struct api_req *r, struct str allow)
@@ -260,7 +268,7 @@ struct str api_query(struct api_req *r, const char *name)
 		return raw;
 	text = arena_alloc(&r->http->arena, raw.n + 1, 1);
 	if (!url_decode(raw, text, &n))
-		return (struct str){ NULL, 0 };
+		return STR(""); /* not what was asked, but not nothing either: to be refused */
 	return (struct str){ text, n };
 }
 

@@ -49,6 +49,7 @@ struct api_req {
 	bool has_identity, by_cookie, by_link;
 	struct str origin; /* of a page that may read the answer; empty: none */
 	struct str allow;  /* for 405 */
+	struct str content_range; /* for 416 */
 	struct users_call auth;
 	void (*next)(struct api_req *r); /* once it is known who asks */
 	void (*drop)(struct api_req *r);
@@ -90,7 +91,7 @@ bool api_is_legacy(const struct http_req *http);
 MUST_CHECK bool api_limit(struct api_req *r, unsigned *limit);
 MUST_CHECK bool api_cursor(struct api_req *r, int64_t *created_us, struct str *id, bool *given);
 void api_cursor_write(struct api_req *r, struct buf *out, int64_t created_us, struct str id);
-/* A query parameter, decoded; p NULL when absent or broken. */
+/* A query parameter, decoded; p NULL when absent, empty when broken. */
 struct str api_query(struct api_req *r, const char *name);
 
 /* The server's hook for errors: also for what the edge refuses, which has no api_req. */

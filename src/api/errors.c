@@ -62,6 +62,8 @@ static void send_fault(struct http_req *http, const struct fault *fault, enum la
 		resp_header(http, "WWW-Authenticate", STR("Bearer"));
 	if (fault->code == FAULT_METHOD && http->user && api_of(http)->allow.n)
 		resp_header(http, "Allow", api_of(http)->allow);
+	if (fault->code == FAULT_RANGE && http->user && api_of(http)->content_range.n)
+		resp_header(http, "Content-Range", api_of(http)->content_range);
 	if (api_is_legacy(http)) {
 		send_legacy(http, fault, title, extra);
 		return;

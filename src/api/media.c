@@ -113,10 +113,8 @@ static void media_send(struct api_req *r, const struct media *m)
 	}
 	if (!media_range(http_field(http, "Range"), size, &from, &length)) {
 		close(fd);
-		resp_start(http, 416);
-		resp_header(http, "Content-Range",
-		            arena_printf(&http->arena, "bytes */%llu", (unsigned long long)size));
-		resp_empty(http);
+		r->content_range = arena_printf(&http->arena, "bytes */%llu", (unsigned long long)size);
+		api_fail(r, FAULT_RANGE, (struct str){ NULL, 0 });
 		return;
 	}
 	partial = from != 0 || length != size;

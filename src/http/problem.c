@@ -63,7 +63,8 @@ void problem_send(struct http_req *req, const struct problem *p)
 
 	buf_init(&body, BODY_CAP);
 	write_body(req, p, status, &body);
-	resp_start(req, status);
+	if (!resp_has_started(req))
+		resp_start(req, status);
 	retry_after(req, p->fault, status);
 	if (p->allow.n)
 		resp_header(req, "Allow", p->allow);

@@ -19,5 +19,6 @@ struct problem {
 	struct str extra; /* further members, `"balance":3,"price":5`, or empty */
 };
 
-/* Writes Retry-After from the fault (1 s where a 503 or 429 has none), then the body, and ends the answer. */
+/* Writes Retry-After from the fault (1 s where a 503 or 429 has none), then the body, and ends the answer.
+ * An answer that was started with fields of the caller's, and with the fault's status, is gone on with. */
 void problem_send(struct http_req *req, const struct problem *p);

@@ -313,14 +313,16 @@ void resp_fault(struct http_req *req, const struct fault *fault)
 {
 	struct answer *a = &request_of(req)->answer;
 
-	if (a->state == ANSWER_STREAM || a->state == ANSWER_FILE)
+	if (a->state == ANSWER_STREAM || a->state == ANSWER_FILE) {
 		resp_abort(req); /* half an answer is out: the client must see it break */
-	else if (a->state == ANSWER_ENDED)
+	} else if (a->state == ANSWER_ENDED) {
 		return;
-	else if (req->server->hooks.problem)
+	} else if (req->server->hooks.problem) {
 		req->server->hooks.problem(req, fault);
-	else
+	} else {
+		resp_start(req, fault_status(fault->code));
 		problem_send(req, &(struct problem){ .fault = fault });
+	}
 }
 
 void resp_fault_code(struct http_req *req, enum fault_code code, struct str detail)
