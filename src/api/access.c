@@ -170,6 +170,10 @@ void api_identify(struct api_req *r, enum api_access access, void (*next)(struct
 	r->next = next;
 	if (access == ACCESS_OPEN) {
 		next(r);
+	} else if (access == ACCESS_LINK &&
+	           links_check(r->api->core->links, r->http->path, r->http->query, wall_us())) {
+		r->by_link = true; /* whoever asks: clients send their key along with everything */
+		next(r);
 	} else if (authorization.p) {
 		struct str key = bearer(authorization);
 
@@ -177,10 +181,6 @@ void api_identify(struct api_req *r, enum api_access access, void (*next)(struct
 			identify_by_key(r, key);
 		else
 			key_judged(r, FAULT_UNAUTHORIZED);
-	} else if (access == ACCESS_LINK &&
-	           links_check(r->api->core->links, r->http->path, r->http->query, wall_us())) {
-		r->by_link = true;
-		next(r);
 	} else if (session_open(r)) {
 		identified(r);
 	} else if (r->api->settings.anonymous && users_local(r->api->core->users, &r->who)) {
