@@ -10,11 +10,13 @@ import pytest
 from sql_client import Bench, migrate, violations
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'simulators'))
 STORES = os.path.join(os.path.dirname(HERE), 'stores')
 
 
 def pytest_configure(config):
     config.addinivalue_line('markers', 'slow: left out where the programs run with sanitizers')
+    config.addinivalue_line('markers', 'changes: of the bad-input tests, one that has a job accepted on purpose')
 
 
 @pytest.fixture(scope='session')

@@ -16,6 +16,8 @@ import subprocess
 import tempfile
 import time
 
+import psycopg2
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 START_S = 30
 
@@ -167,6 +169,36 @@ class Imago:
         return self.call("POST", path, body, **more)
 
     # ---- what tests do all the time ----
+
+    def command(self, *arguments):
+        """A command of imago's, with this server's settings; what it printed."""
+        done = subprocess.run([program(), *map(str, arguments)], env=self.environment, cwd=self.data_dir,
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, f"{arguments}: {done.returncode}\n{done.stderr}"
+        return done.stdout.strip()
+
+    def user(self, name, credits=100):
+        """A new user, as the header fields of whoever has its key."""
+        return {"Authorization": "Bearer " + self.command("user", "create", name, "--credits", credits)}
+
+    def sql(self, text, *values):
+        """All rows of a statement on its database."""
+        connection = psycopg2.connect(self.environment["DATABASE_URL"])
+        try:
+            with connection, connection.cursor() as cursor:
+                cursor.execute(text, values)
+                return cursor.fetchall() if cursor.description else []
+        finally:
+            connection.close()
+
+    def made(self, prompt="a cat", headers=None, within_s=30, **fields):
+        """A job that has been accepted and has completed: its result body."""
+        answer = self.generate(prompt, headers=headers, **fields)
+        assert answer.status == 202, answer
+        job = answer.json()["job_id"]
+        status = self.wait_for(job, within_s, headers)
+        assert status["status"] == "COMPLETED", status
+        return self.get(f"/api/images/result/{job}", headers=headers).json()
 
     def generate(self, prompt="a cat", connection=None, headers=None, **fields):
         return self.post("/api/images/generate", {"prompt": prompt, **fields}, connection=connection, headers=headers)
