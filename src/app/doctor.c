@@ -153,6 +153,7 @@ int command_doctor(struct cli *cli)
 	code = answer(d);
 	accounts_clear(&app->accounts);
 	catalog_free(&app->catalog);
+	loop_close(&app->loop);
 	mem_release(d);
 	mem_release(app);
 	return code;
