@@ -68,6 +68,16 @@ bool media_etag_matches(struct str header, struct str sha256)
 	return false;
 }
 
+/* If-Range: the part is wanted only while the file is the same. A date never says so: there is no Last-Modified. */
+static struct str media_wanted_range(const struct http_req *http, struct str sha256)
+{
+	struct str condition = http_field(http, "If-Range");
+	bool same = condition.n == sha256.n + 2 && condition.p[0] == '"' &&
+	            str_eq(str_sub(condition, 1, sha256.n), sha256);
+
+	return !condition.p || same ? http_field(http, "Range") : (struct str){ NULL, 0 };
+}
+
 /* ---- the answer ---- */
 
 static void media_headers(struct api_req *r, const struct media *m)
@@ -111,7 +121,7 @@ static void media_send(struct api_req *r, const struct media *m)
 		media_missing(r);
 		return;
 	}
-	if (!media_range(http_field(http, "Range"), size, &from, &length)) {
+	if (!media_range(media_wanted_range(http, m->sha256), size, &from, &length)) {
 		close(fd);
 		r->content_range = arena_printf(&http->arena, "bytes */%llu", (unsigned long long)size);
 		api_fail(r, FAULT_RANGE, (struct str){ NULL, 0 });
