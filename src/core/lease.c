@@ -4,8 +4,8 @@
  *   START -> HELD --beat--> HELD … -> stopped
  *     ^        \-- no row (a newer life has it): nothing is held, START again
  *
- * A lock on the file that holds the id tells two processes on one data directory apart, which
- * the row alone could not.
+ * Instances on one machine share their data directory, and with it pictures and key file. A lock on the
+ * file that holds the id tells them apart, which the row alone could not.
  */
 #include "core/lease.h"
 
@@ -20,13 +20,13 @@
 #include "core/core.h"
 #include "io/pg.h"
 
-enum { START_AGAIN_MS = 300 };
+enum { START_AGAIN_MS = 300, INSTANCES_MAX = 64 };
 
 struct lease {
 	struct core *core;
 	struct uid id;
 	char epoch[24];
-	int lock_fd; /* flock on the data directory's instance file */
+	int lock_fd; /* flock on this instance's file in the data directory */
 	struct pg_call call;
 	struct timer timer;
 	uint64_t asked_ms, held_until_ms;
@@ -35,19 +35,36 @@ struct lease {
 	void (*stopped)(struct core *core);
 };
 
-/* The id of this data directory's instance: kept in a file, so that a restart finds its own jobs. */
+/* The first of the data directory's instance files that nobody else holds: `instance`, `instance.2`, ... */
+static bool id_lock(struct lease *l, struct str *why)
+{
+	char path[4096];
+
+	for (unsigned n = 1; n <= INSTANCES_MAX; n++) {
+		if (n == 1)
+			snprintf(path, sizeof path, "%.*s/instance", STRF(l->core->settings.data_dir));
+		else
+			snprintf(path, sizeof path, "%.*s/instance.%u", STRF(l->core->settings.data_dir), n);
+		l->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+		*why = STR("the file `instance` in the data directory cannot be opened");
+		if (l->lock_fd < 0)
+			return false;
+		if (flock(l->lock_fd, LOCK_EX | LOCK_NB) == 0)
+			return true;
+		close(l->lock_fd);
+		l->lock_fd = -1;
+	}
+	*why = STR("too many imagos are running on this data directory");
+	return false;
+}
+
+/* The id of that instance: kept in its file, so that a restart finds its own jobs. */
 static bool id_load(struct lease *l, struct str *why)
 {
-	char path[4096], text[UID_SIZE] = "";
+	char text[UID_SIZE] = "";
 	ssize_t n;
 
-	snprintf(path, sizeof path, "%.*s/instance", STRF(l->core->settings.data_dir));
-	l->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	*why = STR("the file `instance` in the data directory cannot be opened");
-	if (l->lock_fd < 0)
-		return false;
-	*why = STR("another imago is running on this data directory");
-	if (flock(l->lock_fd, LOCK_EX | LOCK_NB) != 0)
+	if (!id_lock(l, why))
 		return false;
 	n = read(l->lock_fd, text, sizeof text - 1);
 	if (n > 0 && uid_is_valid(str_from(text), "ins_")) {

@@ -4,8 +4,8 @@
  *
  * One row for each instance: id, epoch, until (15 s, beaten every 5 s). Jobs carry owner and
  * epoch, and every write checks them; a job of an instance whose lease has run out may be
- * taken over by any other. The id is kept in the data directory, so that a restart recognises its own jobs
- * at once; the epoch grows with each start, so that what an earlier life still sends is refused.
+ * taken over by any other. The ids are kept in the data directory, one file each, so that a restart recognises its
+ * own jobs at once; the epoch grows with each start, so that what an earlier life still sends is refused.
  *
  * Held is judged by the monotonic clock from the moment a beat was *sent*: after SIGSTOP and
  * SIGCONT, or with Postgres gone, it is not held, and nothing paid may leave.
