@@ -130,6 +130,17 @@ static void run_pause(struct run *r, unsigned ms)
 	timer_start(r->job->engine->core->loop, &r->pause, ms, pause_over);
 }
 
+/* The step before which a run may be left, and somebody wants that. */
+static bool run_parks_before(const struct run *r, enum job_step next)
+{
+	const struct job *j = r->job;
+
+	if (!r->part || next == STEP_OVER)
+		return false;
+	return j->owned_elsewhere || (j->parking && (steps[next].flags & PARKABLE)) ||
+	       (j->parking && next == STEP_CALL && run_is_repeatable(r));
+}
+
 /* Back to ADMIT after a refusal, not before the provider's Retry-After. */
 static void run_admit_again(struct run *r, unsigned retry_after_s)
 {
@@ -143,7 +154,10 @@ static void run_admit_again(struct run *r, unsigned retry_after_s)
 	r->entered_ms = loop_now_ms(r->job->engine->core->loop);
 	part_release_slot(r->part);
 	job_show_status(r->job);
-	run_pause(r, ms);
+	if (run_parks_before(r, STEP_ADMIT))
+		run_enter(r, STEP_PARK);
+	else
+		run_pause(r, ms);
 }
 
 /* What to do when the step will not be tried again in place. Returns the next step, or STEP_COUNT
@@ -166,17 +180,6 @@ static enum job_step run_give_up(struct run *r, const struct step *s, const stru
 	}
 	part_fail(p, &why);
 	return s->on_fail;
-}
-
-/* The step before which a run may be left, and somebody wants that. */
-static bool run_parks_before(const struct run *r, enum job_step next)
-{
-	const struct job *j = r->job;
-
-	if (!r->part || next == STEP_OVER)
-		return false;
-	return j->owned_elsewhere || (j->parking && (steps[next].flags & PARKABLE)) ||
-	       (j->parking && next == STEP_CALL && run_is_repeatable(r));
 }
 
 static void run_log(const struct run *r, const struct step *s, const struct fault *fault)

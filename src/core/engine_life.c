@@ -41,7 +41,7 @@ void engine_check_drained(struct engine *e)
 {
 	void (*drained)(struct engine * e) = e->drained;
 
-	if (!drained || e->live > 0)
+	if (!drained || e->slab.live > 0) /* one that is being accepted counts */
 		return;
 	e->drained = NULL;
 	timer_stop(e->core->loop, &e->grace);

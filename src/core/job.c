@@ -74,6 +74,15 @@ void job_discard(struct job *j)
 	mem_release(j->parts);
 	record_unref(&j->record);
 	slab_put(&e->slab, j);
+	engine_check_drained(e);
+}
+
+/* A job that was taken over may have been cancelled meanwhile: undo what its row tells of, begin nothing. */
+static enum job_step first_step(const struct run *r)
+{
+	const struct step *s = &steps[r->step];
+
+	return r->job->stop != FAULT_NONE && !(s->flags & STEP_SHIELDED) ? s->on_fail : r->step;
 }
 
 void job_start(struct job *j, uint64_t deadline_in_ms)
@@ -89,7 +98,7 @@ void job_start(struct job *j, uint64_t deadline_in_ms)
 	timer_start(e->core->loop, &j->deadline, deadline_in_ms, deadline_passed);
 	/* Entering the last part's OVER starts the closing; it cannot free the job at once. */
 	for (unsigned i = 0; i < j->part_count; i++)
-		run_enter(&j->parts[i].run, j->parts[i].run.step);
+		run_enter(&j->parts[i].run, first_step(&j->parts[i].run));
 }
 
 struct job *engine_find(struct engine *e, struct str job_id)
@@ -195,5 +204,4 @@ void job_forget(struct job *j)
 	e->live--;
 	metric_set(METRIC_ID_jobs_live, NULL, NULL, e->live);
 	job_discard(j);
-	engine_check_drained(e);
 }

@@ -46,6 +46,7 @@ struct attempt {
 	unsigned n; /* from 1; 0: none yet */
 	bool open;  /* its row has no outcome yet */
 	bool ended; /* it has one, but the row does not say so yet */
+	bool ahead; /* attempt n + 1 may be in its row, we never heard; its call has not left */
 	enum fault_code outcome;
 	struct str error;        /* the provider's words; in the part's arena */
 	int64_t reported_micros; /* -1: not said */

@@ -103,6 +103,7 @@ static void part_resume(struct part *p, const struct json *v)
 	} else if (str_is(step, "CALL") && a && (a->driver->capabilities & IMAGO_REPEATABLE)) {
 		p->run.step = STEP_CALL;
 	} else if (str_is(step, "ADMIT")) {
+		part_close_attempt(p, &(struct fault){ .code = FAULT_NOT_SENT });
 		p->run.step = STEP_ADMIT;
 	} else {
 		part_went_unknown(p);
@@ -149,7 +150,8 @@ static void resume_answered(struct op *op)
 {
 	struct pg_call *call = CONTAINER_OF(op, struct pg_call, op);
 	struct resume *s = CONTAINER_OF(call, struct resume, call);
-	unsigned rows = op->fault.code == FAULT_NONE ? pg_rows(call) : 0;
+	/* After resume_stop they are left alone: whoever is next takes them over from us. */
+	unsigned rows = op->fault.code == FAULT_NONE && s->running ? pg_rows(call) : 0;
 
 	for (unsigned i = 0; i < rows; i++)
 		job_resume(s, call, i);

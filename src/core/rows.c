@@ -183,7 +183,7 @@ static void attempt_build(struct group *g, struct group_item *const *items, unsi
 		pg_array_int(&b[6], row->begin_n);
 		pg_array_str(&b[7], p->account->at.id);
 		pg_array_str(&b[8], j->record->model);
-		array_cstr(&b[9], in_house ? "CALL" : "SUBMIT");
+		array_cstr(&b[9], row->begin_n == 0 ? "ADMIT" : in_house ? "CALL" : "SUBMIT");
 		pg_array_int(&b[10], part_estimate(j, p->images));
 	}
 	arrays_end(b, ATTEMPT_ARRAYS);

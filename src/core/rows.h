@@ -22,7 +22,7 @@ struct accept_row *accept_row_add(struct job *j, void (*done)(struct op *op));
 void accept_row_again(struct accept_row *row, void (*done)(struct op *op));
 void accept_row_free(struct accept_row **r);
 
-/* Ends the part's last attempt, where that has not been written yet, and begins number begin_n. */
+/* Ends the part's last attempt, where that has not been written yet, and begins number begin_n (0: none, back to ADMIT). */
 struct attempt_row {
 	struct group_item item;
 	struct part *part;

@@ -52,6 +52,7 @@ static void attempt_committed(struct op *op)
 	p->work = NULL;
 	if (fault.code == FAULT_NONE && !row->ok)
 		fault = (struct fault){ .code = FAULT_PARKED, .cause = STR("not the owner any more") };
+	p->attempt.ahead = fault.code != FAULT_NONE;
 	if (fault.code == FAULT_NONE)
 		p->attempt = (struct attempt){ .n = row->begin_n, .open = true, .reported_micros = -1 };
 	attempt_row_free(&row);

@@ -53,10 +53,29 @@ void over_drop(struct run *r)
 	(void)r;
 }
 
+/* Written or not: a part that cannot say more is taken for unknown by whoever goes on with it. */
+static void parked_committed(struct op *op)
+{
+	struct group_item *item = CONTAINER_OF(op, struct group_item, op);
+	struct attempt_row *row = CONTAINER_OF(item, struct attempt_row, item);
+	struct part *p = row->part;
+
+	p->work = NULL;
+	attempt_row_free(&row);
+	part_is_over(p);
+}
+
 void park_start(struct run *r)
 {
-	if (r->part) {
-		part_is_over(r->part);
+	struct part *p = r->part;
+
+	/* Refused, which its row would have said with the next attempt; or one was written that never left. */
+	if (p && (p->attempt.ended || p->attempt.ahead) && !r->job->owned_elsewhere) {
+		p->work = attempt_row_add(p, 0, parked_committed);
+		return;
+	}
+	if (p) {
+		part_is_over(p);
 		return;
 	}
 	/* The closing could not be written for a reason that will not pass by itself. The row keeps its
