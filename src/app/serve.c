@@ -31,6 +31,7 @@
 enum {
 	SYNC_HELPERS = 4,
 	READY_LOOK_MS = 20,
+	LEAVE_MS = 1000,
 	STORE_CALL_MS = 4000,
 };
 
@@ -317,15 +318,22 @@ static void app_free(struct app *app)
 	signals_stop(&app->signals);
 }
 
-/* Handles close over some turns of the loop; a bounded number of them, because we are leaving anyway. */
+static void leave_anyway(struct timer *t)
+{
+	loop_break(&CONTAINER_OF(t, struct app, drain_end)->loop);
+}
+
+/* Handles close, and helpers end, over some turns of the loop; at most a second of them. */
 static int serve_end(struct app *app)
 {
 	int code = app->exit_code;
 
 	LOG_INFO(&app->log, "serve.end", KV_INT("jobs_left", app->core.engine->live));
 	app_free(app);
-	for (int i = 0; i < 100 && uv_run(&app->loop.uv, UV_RUN_NOWAIT) != 0; i++)
-		;
+	timer_start(&app->loop, &app->drain_end, LEAVE_MS, leave_anyway);
+	loop_run(&app->loop);
+	timer_stop(&app->loop, &app->drain_end);
+	loop_close(&app->loop);
 	log_flush();
 	for (unsigned i = 0; i < COUNT_OF(app->superseded); i++)
 		config_free(&app->superseded[i]);
