@@ -3,6 +3,8 @@
  */
 #include "core/record.h"
 
+#include <stdio.h>
+
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -234,6 +236,24 @@ static void pictures_write(const struct job_record *r, struct json_writer *w)
 	jw_end_array(w);
 }
 
+/* Seeds have no column; they are in the job's metadata, by number of the picture. */
+static void seeds_read(struct job_record *r, struct str metadata)
+{
+	struct json_error error;
+	struct json *v = json_parse(metadata, &error);
+	char n[16];
+
+	for (unsigned i = 0; i < r->images_stored; i++) {
+		const struct json *seed;
+
+		snprintf(n, sizeof n, "%u", r->pictures[i].n);
+		seed = json_get(json_get(v, "seeds"), n);
+		r->pictures[i].has_seed = json_type(seed) == JSON_INT;
+		r->pictures[i].seed = json_int(seed, 0);
+	}
+	json_free(&v);
+}
+
 /* ---- rows ---- */
 
 /* Columns of job_get.sql and jobs_page.sql. */
@@ -314,6 +334,7 @@ struct job_record *record_from_row(const struct pg_call *call, unsigned row, str
 	images = json_parse(pg_text(call, row, IMAGES), &error);
 	pictures_read(r, images);
 	json_free(&images);
+	seeds_read(r, pg_text(call, row, METADATA));
 	if (with_attempts)
 		r->attempts = arena_copy(a, pg_text(call, row, ATTEMPTS));
 	return r;

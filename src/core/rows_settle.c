@@ -2,6 +2,9 @@
  * rows_settle - the statement that closes jobs: one row a job, beside it two flat lists, of
  * pictures and of attempts, that name their job.
  */
+#include <stdio.h>
+
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/uid.h"
 #include "base/wall.h"
@@ -21,6 +24,30 @@ static struct str or_null(struct str s)
 	return s.n ? s : (struct str){ NULL, 0 };
 }
 
+/* What is known of a job and has no column of its own: {"seeds": {"1": 42}}, by number of the picture. */
+static void metadata_write(const struct settle_row *row, struct buf *out)
+{
+	struct buf text;
+	struct json_writer w;
+	char n[16];
+
+	buf_init(&text, 4096);
+	w = json_writer(&text);
+	jw_object(&w);
+	jw_key(&w, "seeds");
+	jw_object(&w);
+	for (unsigned i = 0; i < row->picture_count; i++) {
+		if (!row->pictures[i]->has_seed)
+			continue;
+		snprintf(n, sizeof n, "%u", row->pictures[i]->n);
+		jw_kv_int(&w, n, row->pictures[i]->seed);
+	}
+	jw_end_object(&w);
+	jw_end_object(&w);
+	pg_array_str(out, buf_view(&text));
+	buf_clear(&text);
+}
+
 static void build_job(const struct settle_row *row, struct buf *b)
 {
 	const struct job_record *r = row->job->record;
@@ -38,7 +65,7 @@ static void build_job(const struct settle_row *row, struct buf *b)
 	pg_array_int(&b[7], row->cost_micros);
 	pg_array_str(&b[8], r->provider_id);
 	pg_array_str(&b[9], r->model);
-	pg_array_str(&b[10], STR("{}"));
+	metadata_write(row, &b[10]);
 }
 
 static void build_pictures(const struct settle_row *row, struct buf *b)
