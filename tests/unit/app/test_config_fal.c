@@ -138,6 +138,8 @@ static void nearly_ours(void **state)
 		{ "WEBHOOK_URL=x", NULL },
 		{ "PATH=/bin", NULL },
 		{ "FAL_SOMETHING_ELSE=x", NULL },
+		{ "FAL_REGION=eu", NULL },
+		{ "IMAGO_ENV_FILE=/nowhere", NULL },
 		{ "HOME=/root", NULL },
 		{ "DATABASE_HOST=x", NULL },
 	};
