@@ -117,6 +117,7 @@ def test_a_picture_and_a_second_start(start, folder):
     picture = requests.get(f"{q.url}/api/images/result/{job}", timeout=5).json()["images"][0]["url"]
     assert requests.get(picture, timeout=5).headers["Content-Type"].startswith("image/")
     assert q.shell("""psql "$DATABASE_URL" -Atc "select count(*) from image_generation_jobs where status = 'COMPLETED'" """) == "1"
+    assert q.shell("psql -Atc 'select count(*) from users'") == "1"
     assert "imago" in q.shell("imago --version")
     assert len(os.listdir(f"/proc/{q.pid('imago')}/task")) == 1
     assert q.stop() == 0
