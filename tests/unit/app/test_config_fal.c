@@ -139,7 +139,7 @@ static void nearly_ours(void **state)
 		{ "PATH=/bin", NULL },
 		{ "FAL_SOMETHING_ELSE=x", NULL },
 		{ "FAL_REGION=eu", NULL },
-		{ "IMAGO_ENV_FILE=/nowhere", NULL },
+		{ "IMAGO_LISTEN_FILE=/nowhere", NULL },
 		{ "HOME=/root", NULL },
 		{ "DATABASE_HOST=x", NULL },
 	};
