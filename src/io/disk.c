@@ -153,6 +153,7 @@ struct disk *disk_new(struct loop *loop, const struct disk_config *config, struc
 	slab_init(&d->placings, placing_size(), DISK_BUSY_MAX);
 	slab_init(&d->adoptions, adopting_size(), DISK_BUSY_MAX);
 	list_init(&d->placing);
+	flush_init(d);
 	list_init(&d->adopting);
 	if (!disk_open(d, config->data_dir)) {
 		*why = errno_text(errno);

@@ -39,7 +39,7 @@ struct spool_file {
 struct disk_config {
 	const char *data_dir;     /* IMAGO_DATA_DIR; made with mode 0700 */
 	uint64_t spool_bytes_max; /* 4 GiB */
-	struct sync_pool *sync;
+	struct sync_pool *sync;   /* borrowed: must outlive the disk */
 };
 
 struct disk *disk_new(struct loop *loop, const struct disk_config *config, struct str *why); /* empties the spool */

@@ -10,7 +10,8 @@
  *     whether a neighbour that made it has flushed it yet.
  *  3. The rename happens only while the caller still waits; afterwards the file's path in the
  *     spool is gone. Where the caller gave up before, spool_drop removes the file as ever.
- *  4. A placing ends when no sync call of its own is outstanding.
+ *  4. A placing ends when no sync call of its own is outstanding, and neither is the flush of
+ *     generated_images that began after its rename. Placements share those: at most one runs.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +20,6 @@
 #include <unistd.h>
 
 #include "io/disk_priv.h"
-#include "io/sync.h"
 
 enum { PATH_ONLY = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC };
 
@@ -31,7 +31,8 @@ struct placing {
 	int file, directory; /* descriptors of our own: the caller may close its at any time */
 	unsigned outstanding;
 	struct fault fault; /* the first one */
-	struct sync_call file_sync, directory_sync, images_sync;
+	struct sync_call file_sync, directory_sync;
+	struct link flushing; /* in one list of disk->flush */
 };
 
 /* ---- keys ---- */
@@ -98,6 +99,7 @@ static void placing_release(struct placing *p)
 	if (p->directory >= 0)
 		close(p->directory);
 	list_remove(&p->link);
+	list_remove(&p->flushing);
 	slab_put(&p->disk->placings, p);
 }
 
@@ -110,12 +112,12 @@ static void placing_end(struct placing *p, struct fault fault)
 
 void placing_end_all(struct disk *d)
 {
+	op_forget(&d->flush.call.op);
 	while (!list_is_empty(&d->placing)) {
 		struct placing *p = CONTAINER_OF(list_first(&d->placing), struct placing, link);
 
 		op_forget(&p->file_sync.op);
 		op_forget(&p->directory_sync.op);
-		op_forget(&p->images_sync.op);
 		placing_end(p, (struct fault){ .code = FAULT_CLOSED });
 	}
 }
@@ -132,10 +134,10 @@ static void placing_sync(struct placing *p, struct sync_call *call, int fd)
 }
 
 /* True: all that was asked has ended. */
-static bool placing_answered(struct placing *p, const struct op *op)
+static bool placing_answered(struct placing *p, struct fault fault)
 {
-	if (op->fault.code != FAULT_NONE && p->fault.code == FAULT_NONE)
-		p->fault = op->fault;
+	if (fault.code != FAULT_NONE && p->fault.code == FAULT_NONE)
+		p->fault = fault;
 	return --p->outstanding == 0;
 }
 
@@ -160,28 +162,62 @@ static bool placing_rename(struct placing *p, struct spool_file *f)
 	       renameat(p->disk->data, f->path, p->directory, p->name.file) == 0;
 }
 
-static void on_directory_synced(struct placing *p, struct op *op)
+static void on_directory_synced(struct op *op)
 {
-	if (placing_answered(p, op))
+	struct placing *p = CONTAINER_OF(op, struct placing, directory_sync.op);
+
+	if (placing_answered(p, op->fault))
 		placing_end(p, p->fault);
 }
 
-static void on_own_directory(struct op *op)
+/* ---- the flush of generated_images ---- */
+
+static void flush_start(struct disk *d)
 {
-	on_directory_synced(CONTAINER_OF(op, struct placing, directory_sync.op), op);
+	list_move_all(&d->flush.now, &d->flush.next);
+	sync_fd(d->sync, &d->flush.call, d->images);
 }
 
-static void on_images_directory(struct op *op)
+static void on_flushed(struct op *op)
 {
-	on_directory_synced(CONTAINER_OF(op, struct placing, images_sync.op), op);
+	struct disk *d = CONTAINER_OF(op, struct disk, flush.call.op);
+	struct link *first;
+
+	while ((first = list_pop(&d->flush.now))) {
+		struct placing *p = CONTAINER_OF(first, struct placing, flushing);
+
+		if (placing_answered(p, op->fault))
+			placing_end(p, p->fault);
+	}
+	if (!list_is_empty(&d->flush.next))
+		flush_start(d);
 }
+
+void flush_init(struct disk *d)
+{
+	sync_call_init(&d->flush.call, d->loop, on_flushed);
+	list_init(&d->flush.now);
+	list_init(&d->flush.next);
+}
+
+static void placing_flush(struct placing *p)
+{
+	struct disk *d = p->disk;
+
+	p->outstanding++;
+	list_append(&d->flush.next, &p->flushing);
+	if (op_is_idle(&d->flush.call.op))
+		flush_start(d);
+}
+
+/* ---- the steps ---- */
 
 static void on_file_synced(struct op *op)
 {
 	struct placing *p = CONTAINER_OF(op, struct placing, file_sync.op);
 	struct spool_file *f;
 
-	placing_answered(p, op);
+	placing_answered(p, op->fault);
 	if (!p->op || p->fault.code != FAULT_NONE) {
 		placing_end(p, p->fault);
 		return;
@@ -197,7 +233,7 @@ static void on_file_synced(struct op *op)
 	}
 	spool_forget_path(f);
 	placing_sync(p, &p->directory_sync, p->directory);
-	placing_sync(p, &p->images_sync, p->disk->images);
+	placing_flush(p);
 }
 
 void folder_place_init(struct folder_place *p, struct loop *loop, void (*done)(struct op *op))
@@ -220,10 +256,10 @@ void folder_place(struct disk *d, struct folder_place *place, struct spool_file 
 	p->disk = d;
 	p->file = p->directory = -1;
 	list_init(&p->link);
+	list_init(&p->flushing);
 	list_append(&d->placing, &p->link);
 	sync_call_init(&p->file_sync, d->loop, on_file_synced);
-	sync_call_init(&p->directory_sync, d->loop, on_own_directory);
-	sync_call_init(&p->images_sync, d->loop, on_images_directory);
+	sync_call_init(&p->directory_sync, d->loop, on_directory_synced);
 	op_begin(&place->op, &p->op, 0);
 	if (!folder_name_parse(key, &p->name) || !str_to_cstr(key, place->key, sizeof(place->key))) {
 		placing_end(p, (struct fault){ .code = FAULT_INTERNAL, .cause = STR("not a key of the folder store") });

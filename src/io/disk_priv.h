@@ -5,8 +5,15 @@
 #include "base/list.h"
 #include "base/slab.h"
 #include "io/disk.h"
+#include "io/sync.h"
 
 enum { DISK_BUSY_MAX = 20 * 1000 }; /* placements and adoptions at a time */
+
+/* One flush of generated_images serves all placements that renamed before it began. */
+struct flush {
+	struct sync_call call;
+	struct link now, next; /* placements: it is for them; the next one will be */
+};
 
 struct disk {
 	struct loop *loop;
@@ -17,6 +24,7 @@ struct disk {
 	char own[40]; /* "spool/…" */
 	uint64_t spool_max, spool_bytes;
 	uint64_t last_name;
+	struct flush flush;
 	struct slab placings, adoptions;
 	struct link placing, adopting; /* all that are under way */
 };
@@ -29,6 +37,7 @@ size_t adopting_size(void);
 size_t placing_size(void);
 void adopting_end_all(struct disk *d);
 void placing_end_all(struct disk *d);
+void flush_init(struct disk *d);
 
 struct str errno_text(int error);
 
