@@ -48,10 +48,13 @@ class Context:
 # ---- build ----
 BUILDS = {
     "build": (["-Dbuildtype=release", "-Dtests=true"], {}),
-    "build-asan": (["-Dbuildtype=debugoptimized", "-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dtests=true"], {}),
-    "build-fuzz": (["-Dbuildtype=debugoptimized", "-Dfuzz=true", "-Dtests=false", "-Db_lundef=false"], {"CC": "clang-14"}),
+    "build-asan": (["-Dbuildtype=debugoptimized", "-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dtests=true",
+                    "-Dwerror=true"], {}),
+    "build-fuzz": (["-Dbuildtype=debugoptimized", "-Dfuzz=true", "-Dtests=false", "-Db_lundef=false", "-Dwerror=true"],
+                   {"CC": "clang-14"}),
 }
-TARGETS = {"build-fuzz": ["fuzzers"]}         # the other folders build everything
+# The other folders build everything. The programs are here so that clang sees all files too.
+TARGETS = {"build-fuzz": ["fuzzers", "src/app/imago", "src/pixels/imago-pixels"]}
 SANITIZER_ENV = {
     "ASAN_OPTIONS": "abort_on_error=1:detect_leaks=1",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
