@@ -115,10 +115,8 @@ enum fault_code accounts_route(struct accounts *as, const struct catalog *catalo
                                struct account **account, const struct catalog_row **row, struct str *nearest)
 {
 	*nearest = (struct str){ NULL, 0 };
-	if (list_is_empty(&as->all))
-		return FAULT_NOT_CONFIGURED;
 	if (model.n == 0)
-		return route_default(as, catalog, account, row);
+		return list_is_empty(&as->all) ? FAULT_NOT_CONFIGURED : route_default(as, catalog, account, row);
 	LIST_EACH(&as->all, l) {
 		*account = CONTAINER_OF(l, struct account, link);
 		*row = catalog_find(catalog, model, str_from((*account)->driver->type));
