@@ -43,11 +43,12 @@ static struct job_record *record_from_spec(const struct job_spec *spec, const st
 	return r;
 }
 
-/* Admitted at once where there is room at the provider for all parts; else they wait their turn. */
+/* Admitted at once where there is room at the provider for all parts; else they wait their turn. When the server
+ * is about to end nothing is begun: such a job is taken up by the next life. */
 static void job_admit(struct job *j, struct account *a)
 {
 	bool in_house = a->driver->capabilities & IMAGO_IN_HOUSE;
-	bool room = account_take(a, j->part_count);
+	bool room = !j->engine->parking && account_take(a, j->part_count);
 
 	for (unsigned i = 0; i < j->part_count; i++) {
 		struct part *p = &j->parts[i];
@@ -172,8 +173,6 @@ static struct fault accept_route(struct core *core, struct jobs_accept *c, const
 		return (struct fault){ .code = code };
 	if (!catalog_can(*row, spec->operation))
 		return (struct fault){ .code = FAULT_UNSUPPORTED, .detail = (*row)->name };
-	if (core->engine->parking)
-		return (struct fault){ .code = FAULT_PARKED };
 	if (!lease_is_held(core->lease))
 		return (struct fault){ .code = FAULT_STORE_DOWN, .retry_after_s = 1 };
 	return (struct fault){ .code = FAULT_NONE };
