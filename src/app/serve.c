@@ -8,6 +8,7 @@
  */
 #include <stdio.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "app/app.h"
 #include "app/serve.h"
@@ -31,6 +32,7 @@
 enum {
 	SYNC_HELPERS = 4,
 	READY_LOOK_MS = 20,
+	LAST_TURNS = 100,
 	LEAVE_MS = 1000,
 	STORE_CALL_MS = 4000,
 };
@@ -296,7 +298,6 @@ static void app_free(struct app *app)
 	struct core *core = &app->core;
 
 	migrate_stop(app);
-	http_server_stop(&app->http);
 	http_server_clear(&app->http);
 	api_clear(&app->api);
 	sweeper_free(&core->sweeper);
@@ -323,12 +324,28 @@ static void leave_anyway(struct timer *t)
 	loop_break(&CONTAINER_OF(t, struct app, drain_end)->loop);
 }
 
+/* Clients that are still there, because the time was up or a second signal came, lose their connections. What their
+ * requests wait for is still there meanwhile. */
+static void serve_cut_clients(struct app *app)
+{
+	http_server_stop(&app->http);
+	for (int i = 0; i < LAST_TURNS && app->http.conn_count > 0; i++)
+		uv_run(&app->loop.uv, UV_RUN_NOWAIT);
+}
+
 /* Handles close, and helpers end, over some turns of the loop; at most a second of them. */
 static int serve_end(struct app *app)
 {
 	int code = app->exit_code;
 
+	serve_cut_clients(app);
 	LOG_INFO(&app->log, "serve.end", KV_INT("jobs_left", app->core.engine->live));
+	/* Jobs that found no resting place are in the middle of something, and whoever starts next takes them up.
+	 * To take apart what they hold on to would gain nothing. */
+	if (app->core.engine->slab.live > 0) {
+		log_flush();
+		_exit(code);
+	}
 	app_free(app);
 	timer_start(&app->loop, &app->drain_end, LEAVE_MS, leave_anyway);
 	loop_run(&app->loop);
