@@ -8,7 +8,7 @@
  *   SUBMIT           unknown: the call may have left. Never again; OVER with OUTCOME_UNKNOWN
  *   CALL             unknown too, unless the driver says that a repetition costs nothing: CALL
  *   WAIT             WAIT: asked about by its recorded handle
- *   STORED, FAILED   OVER, with its pictures or its failure
+ *   anything else    the same
  */
 struct core;
 struct resume;

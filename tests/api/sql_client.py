@@ -190,9 +190,3 @@ def record(db, rows, handle='{"request": 1}', owner=None, epoch=None):
     """rows: (job, part, n)."""
     return [r[2] for r in db('record', [r[0]['user'] for r in rows], [r[0]['id'] for r in rows], [r[1] for r in rows],
                              [r[2] for r in rows], [handle] * len(rows), ['req'] * len(rows), owner or db.me, epoch or db.epoch)]
-
-
-def stored(db, rows, owner=None, epoch=None):
-    """rows: (job, part)."""
-    return [r[2] for r in db('part_stored', [r[0]['user'] for r in rows], [r[0]['id'] for r in rows], [r[1] for r in rows],
-                             ['[{"n": 1}]'] * len(rows), owner or db.me, epoch or db.epoch)]

@@ -10,7 +10,7 @@ import psycopg2
 import pytest
 
 from sql_client import (MIGRATIONS, QUERIES, Bench, Session, accept_params, attempt, end, everything, job, locked_by_other,
-                        migrate, read, record, settle_params, statement_table, stored)
+                        migrate, read, record, settle_params, statement_table)
 
 # ---- files ----
 
@@ -65,7 +65,7 @@ def test_every_statement_has_indexes_for_all_it_reads(sql_url, file):
     session.prepare(name)
     plan = '\n'.join(r[0] for r in session.sql('explain execute ' + name + ('(' + ','.join(['null'] * params) + ')' if params else '')))
     assert set(re.findall(r'Seq Scan on (\w+)', plan)) <= WHOLE_TABLES.get(name, set())
-    assert ' Index Scan using image_generation_jobs_pkey' in plan or name not in ('attempt', 'record', 'part_stored', 'settle')
+    assert ' Index Scan using image_generation_jobs_pkey' in plan or name not in ('attempt', 'record', 'settle')
     session.close()
 
 
@@ -231,7 +231,7 @@ def test_waiting_spends_what_came_meanwhile(db, sql_url):
     other.close()
 
 
-# ---- attempt, record, part_stored ----
+# ---- attempt, record ----
 
 def test_attempt_ends_one_and_begins_the_next(db):
     j = db.taken(db.user(), step='SUBMIT')
@@ -272,16 +272,8 @@ def test_record_keeps_the_handle_of_the_newest_attempt(db):
     assert record(db, [(j, 1, 2)], handle='new') == [True] and record(db, [(j, 1, 2)], handle='new') == [True]
 
 
-def test_part_stored(db):
-    j = db.taken(db.user(), images=2, parts=2)
-    assert stored(db, [(j, 2), (j, 3)]) == [True, False] and db.status(j) == 'GENERATING'
-    assert stored(db, [(j, 1)]) == [True] and db.status(j) == 'SAVING'
-    assert db.sql('select step, pictures from parts where job_id = %s', j['id']) == [('STORED', [{'n': 1}])] * 2
-
-
 @pytest.mark.parametrize('write', [lambda db, j, **w: attempt(db, [(j, 1, 1, 'gone', 2, 'CALL')], **w),
-                                   lambda db, j, **w: record(db, [(j, 1, 1)], **w),
-                                   lambda db, j, **w: stored(db, [(j, 1)], **w)], ids=['attempt', 'record', 'part_stored'])
+                                   lambda db, j, **w: record(db, [(j, 1, 1)], **w)], ids=['attempt', 'record'])
 def test_writes_need_owner_and_epoch_and_a_live_job(db, write):
     user = db.user()
     j, over, free = db.taken(user), db.taken(user), job(user, step='ADMIT')
