@@ -7,11 +7,15 @@
  * Origin that equals Host; but it cannot make it say "Host: localhost".
  */
 #include "api/api.h"
+#include "api/texts.h"
+#include "base/hash.h"
 #include "base/url.h"
 #include "base/wall.h"
 #include "core/links.h"
 
 #define SESSION_COOKIE "imago_session"
+
+enum { SESSION_SIZE = 160 };
 
 static struct str host_name(struct str host)
 {
@@ -52,32 +56,38 @@ struct str api_cookie(const struct http_req *http, const char *name)
 	return (struct str){ NULL, 0 };
 }
 
-/* "user_id|name|expiry_s", sealed. */
+/* "expiry_s|user_id|name" in base64url, sealed: a name may have characters that a cookie may not. */
 static bool session_open(struct api_req *r)
 {
-	struct str sealed = api_cookie(r->http, SESSION_COOKIE), payload, id, name;
+	struct str sealed = api_cookie(r->http, SESSION_COOKIE), encoded, payload, until, id;
+	uint8_t plain[SESSION_SIZE];
 	int64_t until_s;
+	size_t n;
 
-	if (!sealed.p || !links_open(r->api->core->links, sealed, &payload))
+	if (!sealed.p || !links_open(r->api->core->links, sealed, &encoded) ||
+	    !base64url_decode(encoded, plain, sizeof plain, &n))
 		return false;
+	payload = (struct str){ (const char *)plain, n };
+	until = str_cut(&payload, '|');
 	id = str_cut(&payload, '|');
-	name = str_cut(&payload, '|');
-	if (!str_to_i64(payload, &until_s) || until_s * 1000000 < wall_us())
+	if (!payload.p || !str_to_i64(until, &until_s) || until_s * 1000000 < wall_us())
 		return false;
 	r->by_cookie = true;
 	return str_to_cstr(id, r->who.user_id, sizeof r->who.user_id) &&
-	       str_to_cstr(name, r->who.name, sizeof r->who.name);
+	       str_to_cstr(payload, r->who.name, sizeof r->who.name);
 }
 
 void api_session_write(struct api_req *r, const struct identity *who, struct buf *out)
 {
-	char payload[160];
+	char payload[SESSION_SIZE], encoded[SESSION_SIZE * 2];
 	struct buf sealed;
+	size_t n;
 
-	snprintf(payload, sizeof payload, "%s|%s|%lld", who->user_id, who->name,
-	         (long long)(wall_us() / 1000000 + API_SESSION_S));
+	snprintf(payload, sizeof payload, "%lld|%s|%s", (long long)(wall_us() / 1000000 + API_SESSION_S), who->user_id,
+	         who->name);
 	buf_init(&sealed, 1024);
-	links_seal(r->api->core->links, &sealed, str_from(payload));
+	n = base64url_encode((const uint8_t *)payload, strlen(payload), encoded);
+	links_seal(r->api->core->links, &sealed, (struct str){ encoded, n });
 	buf_cstr(out, SESSION_COOKIE "=");
 	buf_str(out, buf_view(&sealed));
 	buf_printf(out, "; Path=/; HttpOnly; SameSite=Strict; Max-Age=%d%s", API_SESSION_S,
@@ -105,7 +115,7 @@ static void identified(struct api_req *r)
 {
 	r->has_identity = true;
 	if ((r->by_cookie || r->who.anonymous) && !api_host_is_allowed(r)) {
-		api_fail(r, FAULT_MISDIRECTED, (struct str){ NULL, 0 });
+		api_fail(r, FAULT_MISDIRECTED, str_from(text_get(r->language, TEXT_HOST_UNKNOWN)));
 		return;
 	}
 	if ((r->by_cookie || r->who.anonymous) && !api_origin_is_ours(r)) {

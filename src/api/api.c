@@ -4,6 +4,7 @@
  */
 #include "api/api.h"
 
+#include "api/page.h"
 #include "api/texts.h"
 #include "base/mem.h"
 #include "base/metric.h"
@@ -217,6 +218,7 @@ void api_init(struct api *a, struct core *core, const struct api_settings *setti
 	a->routes = mem_alloc((COUNT_OF(routes) + count) * sizeof *a->routes);
 	memcpy(a->routes, routes, sizeof routes);
 	memcpy(a->routes + COUNT_OF(routes), more, count * sizeof *more);
+	a->once = page_once_new();
 	CHECK(router_init(&a->router, a->routes, COUNT_OF(routes) + count, &why));
 }
 
@@ -224,6 +226,7 @@ void api_clear(struct api *a)
 {
 	mem_release(a->routes);
 	a->routes = NULL;
+	page_once_free(&a->once);
 }
 
 /* ---- small things for handlers ---- */
@@ -293,21 +296,20 @@ void api_cursor_write(struct api_req *r, struct buf *out, int64_t created_us, st
 	links_seal(r->api->core->links, out, payload);
 }
 
-bool api_cursor(struct api_req *r, int64_t *created_us, struct str *id, bool *given)
+bool api_cursor_read(struct api_req *r, int64_t *created_us, struct str *id)
 {
 	struct str text = api_query(r, "cursor");
-	struct str payload, rest;
 
-	*given = text.p != NULL;
-	if (!text.p)
+	if (!text.n || !links_open(r->api->core->links, text, id))
+		return false;
+	return str_to_i64(str_cut(id, '_'), created_us) && id->n;
+}
+
+bool api_cursor(struct api_req *r, int64_t *created_us, struct str *id, bool *given)
+{
+	*given = api_query(r, "cursor").p != NULL;
+	if (!*given || api_cursor_read(r, created_us, id))
 		return true;
-	if (links_open(r->api->core->links, text, &payload)) {
-		rest = payload;
-		if (str_to_i64(str_cut(&rest, '_'), created_us) && rest.n) {
-			*id = rest;
-			return true;
-		}
-	}
 	api_fail_field(r, "cursor", str_from(text_get(r->language, TEXT_CURSOR_BROKEN)));
 	return false;
 }

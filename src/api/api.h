@@ -39,6 +39,7 @@ struct api {
 	struct api_settings settings;
 	struct router router;
 	struct route *routes;
+	struct page_once *once; /* of the page's form */
 };
 
 struct api_req {
@@ -47,8 +48,8 @@ struct api_req {
 	enum language language;
 	struct identity who;
 	bool has_identity, by_cookie, by_link;
-	struct str origin; /* of a page that may read the answer; empty: none */
-	struct str allow;  /* for 405 */
+	struct str origin;        /* of a page that may read the answer; empty: none */
+	struct str allow;         /* for 405 */
 	struct str content_range; /* for 416 */
 	struct users_call auth;
 	void (*next)(struct api_req *r); /* once it is known who asks */
@@ -90,6 +91,8 @@ bool api_is_legacy(const struct http_req *http);
 /* Listing parameters. False: an answer was sent. */
 MUST_CHECK bool api_limit(struct api_req *r, unsigned *limit);
 MUST_CHECK bool api_cursor(struct api_req *r, int64_t *created_us, struct str *id, bool *given);
+/* Quietly: false when there is none, or none of ours. */
+MUST_CHECK bool api_cursor_read(struct api_req *r, int64_t *created_us, struct str *id);
 void api_cursor_write(struct api_req *r, struct buf *out, int64_t created_us, struct str id);
 /* A query parameter, decoded; p NULL when absent, empty when broken. */
 struct str api_query(struct api_req *r, const char *name);

@@ -160,8 +160,8 @@ void images_fail(struct api_req *r, const struct jobs_accept *accept)
 	const char *extra = NULL;
 
 	if (fault.code == FAULT_INSUFFICIENT) {
-		fault.detail = TEXT_FILL(r, CREDITS_SHORT, text_number(r, accept->price),
-		                         text_number(r, accept->credits));
+		fault.detail = TEXT_FILL(r, CREDITS_SHORT, TEXT_COUNTED(r, CREDITS, accept->price),
+		                         TEXT_COUNTED(r, CREDITS, accept->credits));
 		extra = arena_printf(a, "\"balance\":%lld,\"price\":%lld", (long long)accept->credits,
 		                     (long long)accept->price)
 		                .p;

@@ -52,6 +52,33 @@ struct str text_number(struct api_req *r, int64_t n)
 	return arena_printf(&r->http->arena, "%lld", (long long)n);
 }
 
+/* In groups of three, as the language writes them. */
+static struct str number_grouped(struct api_req *r, int64_t n)
+{
+	static const char *const separators[LANGUAGES] = { [LANG_EN] = ",", [LANG_FR] = "\u202f" };
+	struct arena *a = &r->http->arena;
+	struct str rest = { NULL, 0 };
+
+	while (n >= 1000) {
+		rest = arena_printf(a, "%s%03d%.*s", separators[r->language], (int)(n % 1000), STRF(rest));
+		n /= 1000;
+	}
+	return arena_printf(a, "%lld%.*s", (long long)n, STRF(rest));
+}
+
+/* English has one form for 1; French has it for 0 too. */
+static bool is_singular(enum language l, int64_t n)
+{
+	return n == 1 || (l == LANG_FR && n == 0);
+}
+
+struct str text_count(struct api_req *r, enum text_id one, enum text_id many, int64_t n)
+{
+	struct str number = number_grouped(r, n);
+
+	return text_fill(r, is_singular(r->language, n) ? one : many, &number, 1);
+}
+
 struct str text_fault(enum language l, enum fault_code code)
 {
 	if (l != LANG_EN)

@@ -20,6 +20,9 @@ struct str text_fill(struct api_req *r, enum text_id id, const struct str *value
 	text_fill((r), TEXT_##id, (const struct str[]){ __VA_ARGS__ }, \
 	          (unsigned)COUNT_OF(((const struct str[]){ __VA_ARGS__ })))
 struct str text_number(struct api_req *r, int64_t n);
+/* A number for people with the noun it counts, in the form that goes with it: "1 credit", "1,000 credits". */
+struct str text_count(struct api_req *r, enum text_id one, enum text_id many, int64_t n);
+#define TEXT_COUNTED(r, id, n) text_count((r), TEXT_##id##_ONE, TEXT_##id, (n))
 /* The title of a fault. */
 struct str text_fault(enum language l, enum fault_code code);
 /* The same for a code that was saved with a job; the code itself when it is not known any more. */
