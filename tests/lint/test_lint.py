@@ -8,13 +8,14 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import calls  # noqa: E402
+import docs  # noqa: E402
 import includes  # noqa: E402
 import sizes  # noqa: E402
 import source  # noqa: E402
 import tables  # noqa: E402
 
 
-@pytest.mark.parametrize("lint", [includes, calls, sizes, tables], ids=lambda m: m.__name__)
+@pytest.mark.parametrize("lint", [includes, calls, sizes, tables, docs], ids=lambda m: m.__name__)
 def test_project_is_clean(lint):
     problems = lint.check(source.ROOT)
     assert not problems, "\n" + "\n".join(problems)
@@ -59,13 +60,20 @@ PLANTED = [
     (tables, "src/base/metrics.def", 'METRIC(GAUGE, things, "", "Things seen")\n', "never counted"),
     (tables, "src/io/stmts.def", 'STMT(A, "a.sql", 1)\n', "is missing"),
     (tables, "sql/queries/b.sql", "-- b\nSELECT 1\n", "no row"),
+    (docs, "README.md", "[here](src/none.md)\n", "not there"),
+    (docs, "README.md", "see `core/none.c`\n", "not there"),
+    (docs, "README.md", "see `README.md` and `build/a/b.c`\n", None),
+    (docs, "README.md", "set `IMAGO_NONE`\n", "no setting"),
+    (docs, "README.md", "say `imago nothing`\n", "no command"),
+    (docs, "src/README.md", "| `http` | the edge | loop, base |\n", None),
+    (docs, "src/README.md", "| `http` | the edge | io, loop, base |\n", "may use base, loop"),
 ]
 
 
 @pytest.mark.parametrize("lint,name,text,complaint", PLANTED, ids=[f"{p[0].__name__}-{i}" for i, p in enumerate(PLANTED)])
 def test_planted(tmp_path, lint, name, text, complaint):
     path = tmp_path / name
-    path.parent.mkdir(parents=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     problems = lint.check(tmp_path)
     if complaint is None:
