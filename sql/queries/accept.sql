@@ -14,7 +14,7 @@
 --   ok        held; credits are those left after it
 --   poor      the price does not fit; credits are what is free now. Prices are added up in the order given,
 --             so that one that does not fit refuses those behind it: ask alone before believing it
---   locked    somebody else has the user's row at this moment: put it into the next batch
+--   locked    somebody else has the user's row at this moment: put it into the next batch (ACCEPT_WAITING waits instead)
 --   no_user   unknown or disabled
 --   no_lease  the instance's epoch is over or its time is up: nothing at all is written
 -- What is not ok leaves nothing behind. A job id that exists already fails the statement (23505).

@@ -115,7 +115,7 @@ static struct str params_of(struct cli *cli, unsigned i)
 	return out;
 }
 
-/* Columns of accept_waiting.sql; without an owner it looks at no lease. */
+/* Columns of accept.sql; without an owner it looks at no lease. */
 static bool accept_one(struct seeding *s, unsigned i)
 {
 	struct cli *cli = s->cli;

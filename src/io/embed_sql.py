@@ -4,7 +4,8 @@
 usage: embed_sql.py stmts.def QUERIES_DIR OUT.c OUT.d
 
 Only trailing white space is taken off. The number of parameters a row declares must be the
-highest $n of its file; comments and quoted text do not count.
+highest $n of its file; comments and quoted text do not count. A row X_WAITING has the text of its file
+without "skip locked".
 """
 import os
 import re
@@ -41,6 +42,8 @@ def main():
                     'const struct pg_statement stmt_texts[STMT_COUNT + 1] = {']
     for name, file, params in rows:
         path, text = read_query(folder, file, int(params))
+        if name.endswith('_WAITING'):
+            text = text.replace(' skip locked', '')
         paths.append(path)
         c += ['\t[STMT_%s] = { "%s",' % (name, name), *c_lines(text), '\t  , %s },' % params]
     c += ['\t[STMT_COUNT] = { 0, 0, 0 },', '};', '']

@@ -31,6 +31,12 @@ def statement_table():
     return {file: int(n) for file, n in re.findall(r'STMT\(\s*\w+\s*,\s*"([\w.]+)"\s*,\s*(\d+)\s*\)', text)}
 
 
+def statement(name):
+    """The text of a statement; x_waiting is x without "skip locked", as in stmts.def."""
+    query = read(os.path.join(QUERIES, name.removesuffix('_waiting') + '.sql'))
+    return query.replace(' skip locked', '') if name.endswith('_waiting') else query
+
+
 def new_id(prefix):
     return prefix + '_' + ''.join(random.choices(string.ascii_letters + string.digits, k=24))
 
@@ -62,7 +68,7 @@ class Session:
 
     def prepare(self, name):
         if name not in self.prepared:
-            self.cursor.execute('prepare %s as %s' % (name, read(os.path.join(QUERIES, name + '.sql'))))
+            self.cursor.execute('prepare %s as %s' % (name, statement(name)))
             self.prepared.add(name)
 
     def __call__(self, name, *params):
