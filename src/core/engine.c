@@ -197,6 +197,13 @@ static void run_log(const struct run *r, const struct step *s, const struct faul
 		         KV_INT("ms", ms));
 }
 
+/* A fault's words lie in the memory of the call that failed, which the step's drop gives back. */
+static void fault_keep(struct fault *fault, struct arena *a)
+{
+	fault->detail = arena_copy(a, fault->detail);
+	fault->cause = arena_copy(a, fault->cause);
+}
+
 /* The only place that picks a step. */
 static void run_advance(struct op *op)
 {
@@ -214,10 +221,14 @@ static void run_advance(struct op *op)
 			next = s->on_fail; /* next has not begun: undo all before it */
 		}
 	} else {
+		bool again = run_may_retry(r, s, fault.code);
+
+		if (r->part && !again)
+			fault_keep(&fault, &r->part->arena);
 		s->drop(r);
 		if (fault.code == FAULT_PARKED) {
 			next = STEP_PARK;
-		} else if (run_may_retry(r, s, fault.code)) {
+		} else if (again) {
 			if (run_parks_before(r, r->step))
 				run_enter(r, STEP_PARK);
 			else
