@@ -1,8 +1,10 @@
 /*
  * archive - a map and a list of uses over shared records; and the status cache in Redis.
  *
- * Publishing: SET imago:job:{id} (an hour) and PUBLISH imago:wake {id}, so that another instance
- * answers for a job that lives here without asking the database, and drops what it remembered.
+ * Publishing: SET imago:job:{id} and PUBLISH imago:wake {id}, so that another instance
+ * answers for a job that lives here without asking the database, and drops what it remembered. A final
+ * status stays for an hour; any other for seconds, because the word of its end may be lost: with the process that
+ * was about to send it, or while Redis was away.
  */
 #include "core/archive.h"
 
@@ -99,7 +101,7 @@ void archive_publish(struct archive *a, struct job_record *record)
 	argv[1] = str_from(key);
 	argv[2] = buf_view(&a->text);
 	argv[3] = STR("EX");
-	argv[4] = STR("3600");
+	argv[4] = job_status_is_final(record->status) ? STR("3600") : STR("5");
 	redis_tell(redis, argv, 5);
 	if (job_status_is_final(record->status))
 		jobs_wake(a->core, record->id);

@@ -9,6 +9,7 @@ import threading
 import time
 
 import pytest
+import redis
 
 from contract import Books, assert_error
 from edge_client import Client
@@ -373,6 +374,24 @@ def test_jobs_that_find_no_resting_place(new_database, stores):
         assert imago.get("/api/v1/me").json()["credits"] == 1000 - 5
         assert sim.stats()["submissions"] == 2
         imago.stop()
+
+
+def test_a_status_of_yesterday(new_database, stores):
+    """The end of a job may be committed, and the word of it lost on the way to the cache: nobody waits for long."""
+    cache = redis.Redis(unix_socket_path=stores["REDIS_URL"].partition(":")[2])
+    with FalSim("--run-ms", 10) as sim, Imago(new_database(), stores["REDIS_URL"], FAL_KEY="id:secret", FAL_QUEUE_URL=sim.url) as imago:
+        job = imago.generate("[[run:300]]").json()["job_id"]
+        key = f"imago:job:{job}"
+        until(lambda: cache.exists(key))
+        stale, left = cache.get(key), cache.ttl(key)
+        assert b'"GENERATING"' in stale or b'"PENDING"' in stale or b'"INITIALIZING"' in stale
+        assert 0 <= left <= 5
+        assert imago.wait_for(job)["status"] == "COMPLETED"
+        until(lambda: cache.ttl(key) > 3000)
+        imago.stop()
+        cache.set(key, stale, px=500)
+        imago.start()
+        assert imago.wait_for(job, within_s=5)["status"] == "COMPLETED"
 
 
 def test_two_signals(new_database, stores):
