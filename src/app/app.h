@@ -26,6 +26,8 @@ struct app {
 	bool http_drained, engine_drained;
 	struct config *superseded[8]; /* settings of former reloads that may still be pointed to */
 	unsigned superseded_count;
+	struct catalog *former_catalogs[16]; /* of former reloads, while jobs point into them */
+	unsigned former_count;
 	int exit_code;
 };
 

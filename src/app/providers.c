@@ -1,11 +1,12 @@
 /*
- * providers - accounts from settings, and reloading them.
+ * providers - accounts and catalog from settings, and reloading them.
  */
 #include <stdio.h>
 
 #include "app/app.h"
 #include "base/mem.h"
 #include "core/accounts.h"
+#include "core/engine.h"
 #include "providers/catalog.h"
 #include "providers/registry.h"
 
@@ -76,20 +77,73 @@ struct catalog *catalog_load(const struct config *config, struct arena *a, struc
 	return catalog;
 }
 
+/* Rows of a catalog are pointed to by jobs only; one that is being accepted is in no list yet. */
+static bool catalog_in_use(const struct app *app, const struct catalog *c)
+{
+	const struct engine *e = app->core.engine;
+
+	if (e->slab.live != e->live)
+		return true;
+	LIST_EACH(&e->jobs, l) {
+		const struct job *j = CONTAINER_OF(l, struct job, link);
+
+		if (j->row >= c->rows && j->row < c->rows + c->count)
+			return true;
+	}
+	return false;
+}
+
+/* Makes room for one more; false: jobs of too many former catalogs are under way. */
+static bool former_catalogs_clean(struct app *app)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < app->former_count; i++) {
+		if (catalog_in_use(app, app->former_catalogs[i]))
+			app->former_catalogs[kept++] = app->former_catalogs[i];
+		else
+			catalog_free(&app->former_catalogs[i]);
+	}
+	app->former_count = kept;
+	return kept < COUNT_OF(app->former_catalogs);
+}
+
+static bool reload_apply(struct app *app, struct config *fresh, struct str *why)
+{
+	struct catalog *catalog;
+
+	*why = STR("the settings have errors");
+	if (config_has_errors(fresh))
+		return false;
+	*why = STR("too many jobs of former catalogs are under way: try again later");
+	if (!former_catalogs_clean(app))
+		return false;
+	catalog = catalog_load(fresh, &fresh->arena, why);
+	if (!catalog)
+		return false;
+	if (!providers_configure(app, fresh, why)) {
+		catalog_free(&catalog);
+		return false;
+	}
+	app->former_catalogs[app->former_count++] = app->catalog;
+	app->core.catalog = app->catalog = catalog;
+	app->core.settings.attempts_max = 1 + fresh->retries_max;
+	app->core.settings.retry_delay_ms = fresh->retry_delay_ms;
+	app->api.settings.cors_origins = fresh->cors_origins;
+	return true;
+}
+
 void app_reload(struct app *app)
 {
 	struct config *fresh = config_reload(app->config), **slot;
 	struct str why = { NULL, 0 };
 
 	config_log_problems(fresh, &app->log);
-	if (config_has_errors(fresh) || !providers_configure(app, fresh, &why)) {
+	if (!reload_apply(app, fresh, &why)) {
 		LOG_ERROR(&app->log, "reload.refused", KV_STR("why", why));
 		config_free(&fresh);
 		return;
 	}
-	app->core.settings.attempts_max = 1 + fresh->retries_max;
-	app->core.settings.retry_delay_ms = fresh->retry_delay_ms;
-	app->api.settings.cors_origins = fresh->cors_origins;
 	/* What was read before stays in memory: settings that do not reload point into it. */
 	slot = &app->superseded[app->superseded_count++ % COUNT_OF(app->superseded)];
 	config_free(slot);

@@ -309,6 +309,8 @@ static void app_free(struct app *app)
 	lease_free(&core->lease);
 	accounts_clear(&app->accounts);
 	catalog_free(&app->catalog);
+	while (app->former_count > 0)
+		catalog_free(&app->former_catalogs[--app->former_count]);
 	redis_free(&core->redis);
 	pg_free(&core->pg);
 	outbound_free(&core->outbound);
