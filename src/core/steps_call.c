@@ -239,6 +239,8 @@ static unsigned wait_ms(const struct part *p, uint64_t now_ms)
 		ms = d->poll_first_ms;
 	if (ms > d->poll_longest_ms)
 		ms = d->poll_longest_ms;
+	if (ms < p->retry_after_s * 1000u)
+		ms = p->retry_after_s * 1000u; /* the provider asked for more patience */
 	random_bytes(&random, 1);
 	return (unsigned)(ms - ms / 8 + ms * random / 1024);
 }
@@ -290,6 +292,7 @@ enum job_step poll_done(struct run *r)
 	if (x->outcome.progress >= 0)
 		record->progress = x->outcome.progress;
 	record->queue_position = x->outcome.queue_position;
+	p->retry_after_s = x->outcome.retry_after_s;
 	exchange_free(p);
 	return next;
 }

@@ -224,7 +224,8 @@ static void read_result(const struct imago_task *task, const struct imago_reply 
 		out->provider_request_id = driver_copy(memory, id);
 }
 
-static bool is_still_in_progress(const struct imago_reply *reply)
+/* A 400 whose body says why: {"detail": "Request is still in progress"} */
+static bool is_refused_with(const struct imago_reply *reply, const char *member, const char *words)
 {
 	struct json_error error;
 	struct json *root;
@@ -233,7 +234,7 @@ static bool is_still_in_progress(const struct imago_reply *reply)
 	if (reply->status != 400)
 		return false;
 	root = json_parse(reply->body, &error);
-	yes = str_is(json_str(json_get(root, "detail")), "Request is still in progress");
+	yes = str_is(json_str(json_get(root, member)), words);
 	json_free(&root);
 	return yes;
 }
@@ -243,7 +244,7 @@ void fal_parse_result(const struct imago_task *task, const struct imago_reply *r
 {
 	struct json *root;
 
-	if (is_still_in_progress(reply)) {
+	if (is_refused_with(reply, "detail", "Request is still in progress")) {
 		outcome_init(out, IMAGO_RUNNING);
 		return;
 	}
@@ -261,20 +262,6 @@ void fal_parse_result(const struct imago_task *task, const struct imago_reply *r
 
 /* ---- cancel, check ---- */
 
-static bool is_too_late(const struct imago_reply *reply)
-{
-	struct json_error error;
-	struct json *root;
-	bool yes;
-
-	if (reply->status != 400)
-		return false;
-	root = json_parse(reply->body, &error);
-	yes = str_is(json_str(json_get(root, "status")), "ALREADY_COMPLETED");
-	json_free(&root);
-	return yes;
-}
-
 /* The body of a success is documented in three ways, so only the code counts. */
 void fal_parse_cancel(const struct imago_task *task, const struct imago_reply *reply, struct imago_memory *memory,
                       struct imago_outcome *out)
@@ -282,7 +269,7 @@ void fal_parse_cancel(const struct imago_task *task, const struct imago_reply *r
 	(void)task;
 	if (is_success(reply))
 		outcome_init(out, IMAGO_CANCEL_ACCEPTED);
-	else if (is_too_late(reply))
+	else if (is_refused_with(reply, "status", "ALREADY_COMPLETED"))
 		outcome_init(out, IMAGO_CANCEL_TOO_LATE);
 	else
 		fal_read_error(FAL_CANCEL, reply, memory, out);
