@@ -269,8 +269,9 @@ static void the_session_is_set_up(void **state)
 	static const struct {
 		const char *name, *value;
 	} want[] = {
-		{ "application_name", "imago" }, { "statement_timeout", "4s" }, { "lock_timeout", "0" },
-		{ "synchronous_commit", "on" },  { "client_encoding", "UTF8" },
+		{ "application_name", "imago" }, { "statement_timeout", "4s" },
+		{ "lock_timeout", "1500ms" },    { "synchronous_commit", "on" },
+		{ "client_encoding", "UTF8" },   { "plan_cache_mode", "force_generic_plan" },
 	};
 	struct fixture *f = fixture_up();
 	struct call *calls = calls_new(f, COUNT_OF(want));
