@@ -6,6 +6,8 @@ import typing
 
 import psycopg2
 
+from edge_client import Client
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 _ROW = re.compile(r'^ROUTE\((\w+),\s*"([^"]+)",\s*(\w+),\s*([^,]+),\s*(\d+),\s*\w+,\s*"([^"]+)"\)', re.M)
@@ -30,6 +32,14 @@ def routes():
     found = [Route(m, p, a, f.strip(), int(b), n) for m, p, a, f, b, n in _ROW.findall(text)]
     assert len(found) == len(re.findall(r"^ROUTE\(", text, re.M)), "a row of routes.def is not understood"
     return found + [Route("GET", path, "OPEN", "0", 0, path) for path in _ADMIN]
+
+
+BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+
+def foreign_routes():
+    """Those that name a thing that belongs to somebody."""
+    return [r for r in routes() if "{" in r.pattern and r.access != "OPEN"]
 
 
 CODES = {slug: int(status) for status, slug in _SLUG.findall((ROOT / "src/base/faults.def").read_text())}
@@ -90,3 +100,23 @@ class Books:
 
     def close(self):
         self.connection.close()
+
+
+# ---- bytes as they are ----
+
+def raw(server):
+    return Client(("127.0.0.1", server.port))
+
+
+def exchange(server, data, methods=()):
+    """Send, half-close, read until the server closes: the final answers."""
+    with raw(server) as client:
+        client.send(data)
+        client.end()
+        return [a for a in client.answers(methods) if a.status >= 200]
+
+
+def ask(server, head, method="GET"):
+    with raw(server) as client:
+        client.send(head)
+        return client.answer(method)

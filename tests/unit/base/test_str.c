@@ -49,6 +49,19 @@ static void slices(void **state)
 	assert_str(str_trim(STR(" \t ")), "");
 }
 
+static void blanks(void **state)
+{
+	static const char *const blank[] = { "", " ", " \t\r\n\v\f", "\xc2\xa0", "\xe3\x80\x80 \xe2\x80\xa8", "\xc2\x85" };
+	static const char *const not_blank[] = { "a", " a ", "\xc3\xa9", "\xe2\x80\x8b", "\xef\xbb\xbf", "\xc2", " \xa0", "\x01" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(blank); i++)
+		assert_true(str_is_blank(str_from(blank[i])));
+	for (size_t i = 0; i < COUNT_OF(not_blank); i++)
+		assert_false(str_is_blank(str_from(not_blank[i])));
+	assert_false(str_is_blank((struct str){ "\0", 1 }));
+}
+
 static void cuts(void **state)
 {
 	static const struct {
@@ -216,7 +229,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(compares),       cmocka_unit_test(finds),
-		cmocka_unit_test(slices),         cmocka_unit_test(cuts),
+		cmocka_unit_test(slices),
+		cmocka_unit_test(blanks),         cmocka_unit_test(cuts),
 		cmocka_unit_test(reads_integers), cmocka_unit_test(reads_doubles),
 		cmocka_unit_test(checks_utf8),    cmocka_unit_test(measures_distance),
 		cmocka_unit_test(copies_to_cstr),
