@@ -191,6 +191,9 @@ static void run_log(const struct run *r, const struct step *s, const struct faul
 	metric_inc(job_steps_total, s->name, result);
 	if (fault->code == FAULT_NONE)
 		LOG_DEBUG(&j->log, "job.step.done", KV_CSTR("step", s->name), KV_INT("ms", ms));
+	else if (fault->code == FAULT_CANCELLED || fault->code == FAULT_PARKED)
+		LOG_INFO(&j->log, "job.step.stopped", KV_CSTR("step", s->name), KV_CSTR("why", result),
+		         KV_INT("ms", ms));
 	else
 		LOG_WARN(&j->log, "job.step.fault", KV_CSTR("step", s->name), KV_CSTR("fault", result),
 		         KV_STR("detail", fault->detail), KV_STR("cause", fault->cause), KV_INT("tries", r->tries),
