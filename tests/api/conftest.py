@@ -28,7 +28,7 @@ def stores():
     process = subprocess.Popen([sys.executable, STORES], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
     try:
         found = {}
-        while 'REDIS_URL' not in found or 'DATABASE_URL' not in found or 'ADMIN_URL' not in found:
+        while not {'REDIS_URL', 'DATABASE_URL', 'ADMIN_URL', 'STORES_DIR'} <= set(found):
             line = process.stdout.readline()
             assert line, 'tests/stores ended with %s' % process.wait()
             name, _, value = line.rstrip('\n').partition('=')
@@ -41,7 +41,7 @@ def stores():
 
 @pytest.fixture(scope='session')
 def new_database(stores):
-    """Makes an empty database of the ordinary role's: new_database() -> its URL. All are dropped in the end."""
+    """Makes an empty database of the ordinary role's: new_database() -> its URL."""
     admin = psycopg2.connect(stores['ADMIN_URL'])
     admin.autocommit = True
     made = []
@@ -54,9 +54,10 @@ def new_database(stores):
         return stores['DATABASE_URL'].replace('@/imago?', '@/%s?' % name)
 
     yield make
-    with admin.cursor() as cursor:
-        for name in made:
-            cursor.execute('drop database if exists %s with (force)' % name)
+    if 'STORES_DIR' not in stores:          # those of tests/stores go with their server, and each drop is a checkpoint
+        with admin.cursor() as cursor:
+            for name in made:
+                cursor.execute('drop database if exists %s with (force)' % name)
     admin.close()
 
 
