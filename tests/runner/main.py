@@ -52,7 +52,7 @@ def environment(given):
 
 
 def report(name, result, seconds):
-    print(f"{name:10} {result.passed} passed, {result.failed} failed, {len(result.skipped)} skipped ({seconds:.1f} s)", flush=True)
+    print(f"{name:11} {result.passed} passed, {result.failed} failed, {len(result.skipped)} skipped ({seconds:.1f} s)", flush=True)
     for skip in result.skipped:
         print(f"  skipped {skip}")
     for failure in result.failures:
