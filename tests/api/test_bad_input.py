@@ -392,7 +392,7 @@ def test_row_16_one_byte_too_many(imago):
         client.send(b"1\r\n")
         assert_error(client.answer(), 413, "too_large", legacy=True)
         assert client.is_closed()
-    for path in ("/api/v1/jobs/img_000000000000000000000000/cancel", "/sign-in"):
+    for path in ("/api/v1/jobs/img_000000000000000000000000/cancel", "/sign-out"):
         assert_error(ask(imago, post(length=4097, path=path).replace(b"application/json", b"application/x-www-form-urlencoded")),
                      413, "too_large")
 
