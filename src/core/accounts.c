@@ -1,8 +1,8 @@
 /*
  * accounts - the list of configured providers, choice among them, and their slots.
  *
- * A slot is counted before it is used and handed on directly: when one is released while somebody
- * waits, in_use does not change and the first in line gets it.
+ * A slot is counted before it is used: whoever is given one owns it from that moment. Nobody overtakes those who
+ * wait, and a reload that changes how many there may be is felt at once.
  */
 #include "core/accounts.h"
 
@@ -58,6 +58,17 @@ static void account_set(struct accounts *as, struct account *a, const struct acc
 	a->concurrency = spec->concurrency ? spec->concurrency : usual_concurrency(a->driver);
 }
 
+/* Free slots to those who wait, in order. */
+static void hand_out(struct account *a)
+{
+	struct link *l;
+
+	while (a->in_use < a->concurrency && (l = list_pop(&a->waiting))) {
+		a->in_use++;
+		op_finish(&CONTAINER_OF(l, struct account_wait, link)->op, FAULT_NONE);
+	}
+}
+
 static struct account *find_in(const struct link *list, struct str id)
 {
 	LIST_EACH(list, l) {
@@ -91,6 +102,7 @@ bool accounts_replace(struct accounts *as, const struct account_spec *specs, uns
 			list_init(&a->link);
 		}
 		account_set(as, a, &specs[i]);
+		hand_out(a);
 		list_append(&fresh, &a->link);
 	}
 	list_move_all(&as->gone, &as->all);
@@ -139,23 +151,11 @@ bool account_take(struct account *a, unsigned n)
 	return true;
 }
 
-static struct account_wait *first_waiting(struct account *a)
-{
-	struct link *l = list_pop(&a->waiting);
-
-	return l ? CONTAINER_OF(l, struct account_wait, link) : NULL;
-}
-
 void account_release(struct account *a, unsigned n)
 {
-	struct account_wait *w;
-
 	CHECK(a->in_use >= n);
-	while (n > 0 && (w = first_waiting(a))) {
-		n--;
-		op_finish(&w->op, FAULT_NONE);
-	}
 	a->in_use -= n;
+	hand_out(a);
 }
 
 void account_wait(struct account *a, struct account_wait *w)

@@ -159,7 +159,9 @@ static bool error_is_of_a_row(const char *sqlstate)
 static void flight_failed(struct group *g, struct flight *f)
 {
 	const struct fault *fault = &f->call.op.fault;
-	bool lock_timeout = !strncmp(f->call.sqlstate, "55P03", 5) || !strncmp(f->call.sqlstate, "57014", 5);
+	/* A deadlock or a lost race of a row by itself passes, as a lock does. */
+	bool lock_timeout = !strncmp(f->call.sqlstate, "55P03", 5) || !strncmp(f->call.sqlstate, "57014", 5) ||
+	                    !strncmp(f->call.sqlstate, "40", 2);
 
 	if (fault->code == FAULT_INTERNAL && f->n > 1 && error_is_of_a_row(f->call.sqlstate)) {
 		batch_split(g, f);

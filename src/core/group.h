@@ -30,7 +30,6 @@ struct group_item {
 	size_t bytes;       /* rough size, for the cap */
 	unsigned batch_max; /* halved each time its batch is refused */
 	unsigned locked;    /* times it could not be locked */
-	bool alone;         /* next time by itself */
 	bool retried;       /* ONCE_MORE was used */
 	char sqlstate[6];
 };
