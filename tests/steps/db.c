@@ -95,7 +95,7 @@ static enum kind kind_of(enum stmt_id stmt)
 	case STMT_SETTLE:
 	case STMT_SETTLE_WAITING: return KIND_SETTLE;
 	case STMT_TAKE_OVER: return KIND_TAKE_OVER;
-	default: CHECK(!"a statement that is not expected here"); return KINDS;
+	default: check_failed(__FILE__, __LINE__, "a statement that is not expected here");
 	}
 }
 
@@ -474,6 +474,6 @@ void db_execute(struct flight *f)
 	case KIND_RECORD: record_execute(f); break;
 	case KIND_SETTLE: settle_execute(f); break;
 	case KIND_TAKE_OVER: take_over_execute(f); break;
-	default: CHECK(!"not a statement");
+	default: check_failed(__FILE__, __LINE__, "not a statement");
 	}
 }

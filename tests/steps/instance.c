@@ -13,7 +13,7 @@
 #include "core/sweeper.h"
 #include "world.h"
 
-enum { OUTSIDER_MS = 1000 };
+enum { OUTSIDER_MS = 5000 };
 
 /* ---- neighbours ---- */
 
@@ -123,7 +123,7 @@ void instance_start(void)
 	core->resume = resume_new(core);
 	w.parked = w.drained = w.accepting = w.watching = w.closing_began = false;
 	for (unsigned i = 0; i <= PARTS; i++)
-		w.over[i] = 0;
+		w.over[i] = w.fetching[i] = 0;
 	if (w.scenario->busy && w.life == 1) {
 		w.outsider_has_slot = account_take(w.account, 1);
 		timer_start(&w.loop, &w.outsider, OUTSIDER_MS, outsider_leaves);

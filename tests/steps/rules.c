@@ -49,6 +49,9 @@ static void part_begins(struct run *r, enum job_step step)
 	struct job *j = r->job;
 	unsigned n = r->part->number;
 
+	w.fetching[n] += step == STEP_STORE;
+	if (step == STEP_ABORT && w.fetching[n])
+		violated("a task is called back that is done");
 	if (w.over[n])
 		violated("part %u begins %s after its end", n, steps[step].name);
 	if (step == STEP_OVER || step == STEP_PARK) {
@@ -140,7 +143,7 @@ static unsigned slots_used(const struct account *a)
 	const struct job *j = instance_job();
 	unsigned used = w.outsider_has_slot;
 
-	if (!j)
+	if (!j && w.accepting)
 		j = w.accept.job;
 	for (unsigned i = 0; j && i < j->part_count; i++) {
 		const struct part *p = &j->parts[i];

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/resume.h"
@@ -60,6 +61,7 @@ static void tell(void)
 	static char choices[EXPLORE_POINTS * 4];
 	const struct explorer *x = &w.explorer;
 	size_t n = 0;
+	pid_t child;
 	char *argv[] = { (char *)(uintptr_t) "steps", (char *)(uintptr_t) "--replay",
 		         (char *)(uintptr_t)w.scenario->name, choices, NULL };
 
@@ -67,7 +69,12 @@ static void tell(void)
 		n += (size_t)snprintf(choices + n, sizeof choices - n, "%s%u", i ? "," : "", x->path[i].taken);
 	printf("\nsteps --replay %s %s\n", w.scenario->name, choices);
 	fflush(stdout);
-	execv("/proc/self/exe", argv);
+	child = fork();
+	if (child == 0) {
+		execv("/proc/self/exe", argv);
+		_exit(1);
+	}
+	waitpid(child, NULL, 0);
 	_exit(1);
 }
 
@@ -130,7 +137,7 @@ static bool drawn_and_lost(void)
 	bool lost = false;
 
 	for (unsigned i = 1; i <= w.row.parts_count; i++)
-		lost |= w.scenario->provider == PAID_CALL && w.over[i] && !strcmp(w.row.parts[i].step, "CALL");
+		lost |= w.scenario->provider == PAID_CALL && w.picture[i] && !strcmp(w.row.parts[i].step, "CALL");
 	return lost;
 }
 
@@ -402,6 +409,12 @@ static int replay(const char *name, const char *choices)
 	return 0;
 }
 
+static int usage(void)
+{
+	fprintf(stderr, "usage: steps [--long] [--budget N] [--only SCENARIO]\n");
+	return 2;
+}
+
 int main(int argc, char **argv)
 {
 	const char *only = NULL;
@@ -412,6 +425,9 @@ int main(int argc, char **argv)
 	loop_init(&w.loop);
 	loop_fake_clock(&w.loop);
 	arena_init(&w.arena, 16 * 1024 * 1024);
+	w.trace = true; /* there is no schedule to tell */
+	rules_of_table();
+	w.trace = false;
 	if (argc == 4 && !strcmp(argv[1], "--replay"))
 		return replay(argv[2], argv[3]);
 	for (int i = 1; i < argc; i++) {
@@ -420,10 +436,8 @@ int main(int argc, char **argv)
 		else if (!strcmp(argv[i], "--only") && i + 1 < argc)
 			only = scenario_named(argv[++i])->name;
 		else if (strcmp(argv[i], "--budget") || i + 1 >= argc || !str_to_i64(str_from(argv[++i]), &budget))
-			return fprintf(stderr, "usage: steps [--long] [--budget N] [--only SCENARIO]\n"), 2;
+			return usage();
 	}
-	w.scenario = scenarios;
-	rules_of_table();
 	check_hook = check_broken;
 	sigaction(SIGSEGV, &(struct sigaction){ .sa_handler = on_crash, .sa_flags = SA_NODEFER }, NULL);
 	for (unsigned i = 0; i < COUNT_OF(scenarios); i++) {

@@ -117,7 +117,7 @@ struct scenario {
 	const char *name;
 	enum provider_kind provider;
 	unsigned parts, per_part, concurrency;
-	bool busy;   /* somebody else has the only slot for the first second */
+	bool busy;   /* somebody else has the only slot for the first seconds */
 	bool ending; /* the request comes in when shutdown has begun */
 	unsigned budget, budget_long;
 };
@@ -171,7 +171,7 @@ struct world {
 	bool swept, sweep_is_fine, refused_end;
 	uint64_t quick_since_ms; /* from here on the end must come soon; 0: no such promise */
 	unsigned quick_deviations;
-	unsigned over[PARTS + 1], notified, told;
+	unsigned over[PARTS + 1], fetching[PARTS + 1], notified, told;
 	bool closing_began;
 };
 
