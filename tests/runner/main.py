@@ -76,6 +76,7 @@ def main():
 
     processes.become_reaper()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGINT, signal.default_int_handler)        # a shell's background job ignores it
     passed = failed = 0
     try:
         for name in given.suites:
