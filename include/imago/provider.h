@@ -50,23 +50,23 @@ enum imago_operation {
 /* Why a task failed. The kind decides what the server does next. */
 enum imago_failure {
 	IMAGO_NO_FAILURE,
-	IMAGO_REFUSED,          /* moderation: no fallback, credits back */
-	IMAGO_BAD_INPUT,        /* our request was wrong for this model */
-	IMAGO_CREDENTIALS,      /* the key is not accepted */
-	IMAGO_NO_CREDITS,       /* the balance at the provider is used up */
-	IMAGO_RATE_LIMITED,     /* try later: retry_after_s when said */
-	IMAGO_OVERLOADED,       /* the provider is down or full, and did not take the task */
-	IMAGO_GONE,             /* the model is no longer there */
-	IMAGO_TASK_FAILED,      /* taken, then failed at the provider */
-	IMAGO_UNKNOWN           /* it may or may not have taken the task */
+	IMAGO_REFUSED,      /* moderation: no fallback, credits back */
+	IMAGO_BAD_INPUT,    /* our request was wrong for this model */
+	IMAGO_CREDENTIALS,  /* the key is not accepted */
+	IMAGO_NO_CREDITS,   /* the balance at the provider is used up */
+	IMAGO_RATE_LIMITED, /* try later: retry_after_s when said */
+	IMAGO_OVERLOADED,   /* the provider is down or full, and did not take the task */
+	IMAGO_GONE,         /* the model is no longer there */
+	IMAGO_TASK_FAILED,  /* taken, then failed at the provider */
+	IMAGO_UNKNOWN       /* it may or may not have taken the task */
 };
 
 enum imago_capability {
 	IMAGO_CAN_POLL = 1 << 0,
 	IMAGO_CAN_CANCEL = 1 << 1,
-	IMAGO_REPEATABLE = 1 << 2,      /* costs nothing: may be called again after a crash */
+	IMAGO_REPEATABLE = 1 << 2, /* costs nothing: may be called again after a crash */
 	IMAGO_CAN_WEBHOOK = 1 << 3,
-	IMAGO_IN_HOUSE = 1 << 4         /* no HTTP: the request body goes to the pixel worker */
+	IMAGO_IN_HOUSE = 1 << 4 /* no HTTP: the request body goes to the pixel worker */
 };
 
 enum imago_format { IMAGO_PNG, IMAGO_JPEG, IMAGO_WEBP, IMAGO_FORMATS };
@@ -76,26 +76,26 @@ enum { IMAGO_IMAGES_MAX = 10, IMAGO_BASES_MAX = 4, IMAGO_HEADERS_MAX = 16, IMAGO
 /* What is asked of the provider in one call. */
 struct imago_task {
 	struct str job_id;
-	unsigned part;                  /* from 1 */
+	unsigned part; /* from 1 */
 	enum imago_operation operation;
-	struct str model;               /* the provider's own name of it */
-	struct str params;              /* JSON object: the catalog row's parameters for this model */
-	struct str prompt;              /* UTF-8, style suffix already added */
+	struct str model;  /* the provider's own name of it */
+	struct str params; /* JSON object: the catalog row's parameters for this model */
+	struct str prompt; /* UTF-8, style suffix already added */
 	struct str negative_prompt;
-	unsigned width, height;         /* pixels asked for; never 0 */
-	struct str aspect_ratio;        /* "16:9"; the nearest the model has */
+	unsigned width, height;  /* pixels asked for; never 0 */
+	struct str aspect_ratio; /* "16:9"; the nearest the model has */
 	unsigned num_images;
 	enum imago_format format;
-	struct str quality;             /* "standard", "high", "ultra" */
-	struct str style;               /* as asked; empty where none */
+	struct str quality; /* "standard", "high", "ultra" */
+	struct str style;   /* as asked; empty where none */
 	bool has_seed;
 	int64_t seed;
-	struct str webhook_url;         /* empty where none */
+	struct str webhook_url; /* empty where none */
 };
 
 struct imago_account {
-	struct str id;                                  /* "fal_default" */
-	struct str bases[IMAGO_BASES_MAX];              /* meaning is the driver's; no trailing slash */
+	struct str id;                     /* "fal_default" */
+	struct str bases[IMAGO_BASES_MAX]; /* meaning is the driver's; no trailing slash */
 	struct imago_secret credential;
 };
 
@@ -114,24 +114,24 @@ struct imago_call {
 };
 
 struct imago_reply {
-	int status;                     /* HTTP status */
+	int status; /* HTTP status */
 	struct str body;
 	const struct imago_header *headers;
 	unsigned header_count;
 };
 
 struct imago_image {
-	struct str url;                 /* where to fetch it; a data URI is allowed */
-	struct str content_type;        /* as claimed; never believed */
-	unsigned width, height;         /* as claimed; 0: not said */
-	bool withheld;                  /* the provider blanked it (content filter) */
+	struct str url;          /* where to fetch it; a data URI is allowed */
+	struct str content_type; /* as claimed; never believed */
+	unsigned width, height;  /* as claimed; 0: not said */
+	bool withheld;           /* the provider blanked it (content filter) */
 };
 
 enum imago_outcome_kind {
 	IMAGO_DONE,
 	IMAGO_QUEUED,
 	IMAGO_RUNNING,
-	IMAGO_READY,            /* the result can be asked for */
+	IMAGO_READY, /* the result can be asked for */
 	IMAGO_CANCEL_ACCEPTED,
 	IMAGO_CANCEL_TOO_LATE,
 	IMAGO_FAILED
@@ -139,10 +139,10 @@ enum imago_outcome_kind {
 
 struct imago_outcome {
 	enum imago_outcome_kind kind;
-	enum imago_failure failure;     /* FAILED only */
-	unsigned retry_after_s;         /* 0: not said */
-	struct str message;             /* the provider's words, for people; scrubbed of keys by the server */
-	struct str handle;              /* QUEUED: what poll, result and cancel need; saved, at most IMAGO_HANDLE_MAX bytes */
+	enum imago_failure failure; /* FAILED only */
+	unsigned retry_after_s;     /* 0: not said */
+	struct str message;         /* the provider's words, for people; scrubbed of keys by the server */
+	struct str handle; /* QUEUED: what poll, result and cancel need; saved, at most IMAGO_HANDLE_MAX bytes */
 	struct str provider_request_id; /* QUEUED, DONE: the provider's own id, for people */
 	int progress;                   /* percent, -1: not said */
 	int queue_position;             /* 0: next; -1: not said */
@@ -150,29 +150,30 @@ struct imago_outcome {
 	unsigned image_count;
 	bool has_seed;
 	int64_t seed;
-	int64_t cost_micros;            /* reported by the provider, micro-USD; -1: not said */
+	int64_t cost_micros; /* reported by the provider, micro-USD; -1: not said */
 };
 
-struct imago_memory;                    /* freed by the server after the call */
+struct imago_memory; /* freed by the server after the call */
 void *imago_alloc(struct imago_memory *memory, size_t size);
 struct str imago_printf(struct imago_memory *memory, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 void imago_call_header(struct imago_call *call, const char *name, struct str value);
 /* The value is prefix + secret, kept out of every log. */
-void imago_call_secret(struct imago_memory *memory, struct imago_call *call, const char *name,
-                       const char *prefix, struct imago_secret secret);
+void imago_call_secret(struct imago_memory *memory, struct imago_call *call, const char *name, const char *prefix,
+                       struct imago_secret secret);
 /* Case-insensitive; empty when absent. */
 struct str imago_reply_header(const struct imago_reply *reply, const char *name);
 
 struct imago_driver {
-	unsigned abi;                   /* IMAGO_DRIVER_ABI */
-	const char *type;               /* "fal": also the prefix of account ids */
-	const char *name;               /* for people */
+	unsigned abi;     /* IMAGO_DRIVER_ABI */
+	const char *type; /* "fal": also the prefix of account ids */
+	const char *name; /* for people */
 	unsigned capabilities;
-	unsigned operations;            /* bits 1 << IMAGO_TEXT_TO_IMAGE ... */
-	unsigned poll_first_ms, poll_longest_ms;    /* adaptive between these */
-	const char *const *media_hosts; /* where pictures may come from besides the bases: "fal.media", "*.fal.media"; NULL ends */
-	bool (*credential_is_valid)(struct str credential);     /* shape only; NULL: none needed */
+	unsigned operations;                     /* bits 1 << IMAGO_TEXT_TO_IMAGE ... */
+	unsigned poll_first_ms, poll_longest_ms; /* adaptive between these */
+	const char *const *
+		media_hosts; /* where pictures may come from besides the bases: "fal.media", "*.fal.media"; NULL ends */
+	bool (*credential_is_valid)(struct str credential); /* shape only; NULL: none needed */
 
 	bool (*build_submit)(const struct imago_task *, const struct imago_account *, struct imago_memory *,
 	                     struct imago_call *, struct imago_outcome *);

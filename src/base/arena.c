@@ -14,12 +14,7 @@
 
 #include "base/mem.h"
 
-enum {
-	ARENA_ALIGN = 16,
-	CHUNK_FIRST = 4096 - 64,
-	CHUNK_LARGEST = 64 * 1024 - 64,
-	SCRATCH_LEAST = 1024
-};
+enum { ARENA_ALIGN = 16, CHUNK_FIRST = 4096 - 64, CHUNK_LARGEST = 64 * 1024 - 64, SCRATCH_LEAST = 1024 };
 
 struct arena_chunk {
 	struct arena_chunk *older;
@@ -108,7 +103,7 @@ static void *scratch(struct arena *a, size_t size)
 
 static void *from_new_chunk(struct arena *a, size_t size)
 {
-	size_t next_size = a->used;      /* so that chunks grow with what is in use */
+	size_t next_size = a->used; /* so that chunks grow with what is in use */
 	char *p;
 
 	next_size = next_size < CHUNK_FIRST || !a->chunks ? CHUNK_FIRST : next_size;

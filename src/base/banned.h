@@ -20,8 +20,7 @@ struct tm;
 char *strcpy(char *restrict to, const char *restrict from) BANNED("use str_to_cstr or a buf");
 char *strcat(char *restrict to, const char *restrict from) BANNED("use a buf");
 int sprintf(char *restrict to, const char *restrict format, ...) BANNED("use buf_printf or arena_printf");
-int vsprintf(char *restrict to, const char *restrict format, __builtin_va_list ap)
-	BANNED("use arena_vprintf");
+int vsprintf(char *restrict to, const char *restrict format, __builtin_va_list ap) BANNED("use arena_vprintf");
 char *strtok(char *restrict text, const char *restrict separators) BANNED("use str_cut");
 char *gets(char *to) BANNED("it has no bound");
 int atoi(const char *text) BANNED("use str_to_i64: it can say no");

@@ -16,8 +16,8 @@
 
 struct buf {
 	char *p;
-	size_t from;       /* bytes before this one are consumed */
-	size_t n;          /* end of the content, counted from p */
+	size_t from; /* bytes before this one are consumed */
+	size_t n;    /* end of the content, counted from p */
 	size_t size, cap;
 	bool overflowed;
 };

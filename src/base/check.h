@@ -19,9 +19,9 @@ noreturn void check_failed(const char *file, int line, const char *what);
 #define CHECK(cond) ((cond) ? (void)0 : check_failed(__FILE__, __LINE__, #cond))
 
 /* From a pointer to an embedded member back to the struct that holds it. Type-checked. */
-#define CONTAINER_OF(ptr, type, member)                                                  \
-	(__extension__({                                                                 \
-		__typeof__(((type *)0)->member) *member_ptr_ = (ptr);                    \
+#define CONTAINER_OF(ptr, type, member) \
+	(__extension__({ \
+		__typeof__(((type *)0)->member) *member_ptr_ = (ptr); \
 		(type *)(void *)((char *)member_ptr_ - __builtin_offsetof(type, member)); \
 	}))
 

@@ -40,8 +40,8 @@ void imago_call_header(struct imago_call *call, const char *name, struct str val
 	*next_header(call) = (struct imago_header){ .name = str_from(name), .value = value };
 }
 
-void imago_call_secret(struct imago_memory *memory, struct imago_call *call, const char *name,
-                       const char *prefix, struct imago_secret secret)
+void imago_call_secret(struct imago_memory *memory, struct imago_call *call, const char *name, const char *prefix,
+                       struct imago_secret secret)
 {
 	size_t n = strlen(prefix);
 	char *value = imago_alloc(memory, n + secret.value.n + 1);

@@ -27,12 +27,12 @@ struct fault {
 	enum fault_code code;
 	struct str detail;
 	struct str cause;
-	unsigned retry_after_s;   /* 0: no advice */
+	unsigned retry_after_s; /* 0: no advice */
 };
 
-const char *fault_slug(enum fault_code code);    /* "insufficient_credits" */
+const char *fault_slug(enum fault_code code); /* "insufficient_credits" */
 const char *fault_title(enum fault_code code);
-int fault_status(enum fault_code code);          /* HTTP status */
+int fault_status(enum fault_code code); /* HTTP status */
 enum retry fault_retry(enum fault_code code);
 /* FAULT_COUNT when no row has that slug. */
 enum fault_code fault_from_slug(struct str slug);

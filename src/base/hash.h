@@ -12,13 +12,13 @@
 enum { SHA256_BYTES = 32, SHA256_HEX = 64 };
 
 struct sha256 {
-	void *context;          /* EVP_MD_CTX; made by init, freed by final or drop */
+	void *context; /* EVP_MD_CTX; made by init, freed by final or drop */
 };
 
 void sha256_init(struct sha256 *h);
 void sha256_update(struct sha256 *h, const void *bytes, size_t n);
 void sha256_final(struct sha256 *h, uint8_t out[SHA256_BYTES]);
-void sha256_drop(struct sha256 *h);     /* give up in the middle; twice is fine */
+void sha256_drop(struct sha256 *h); /* give up in the middle; twice is fine */
 
 void sha256_of(struct str s, uint8_t out[SHA256_BYTES]);
 void hmac_sha256(struct str key, struct str message, uint8_t out[SHA256_BYTES]);

@@ -71,25 +71,16 @@ static bool scan(struct str text, struct json_error *error)
 static const char *reason(enum json_error_code code)
 {
 	switch (code) {
-	case json_error_premature_end_of_input:
-		return "the text ends too early";
-	case json_error_end_of_input_expected:
-		return "something follows the value";
-	case json_error_invalid_utf8:
-		return "invalid UTF-8";
-	case json_error_duplicate_key:
-		return "a key occurs twice";
-	case json_error_numeric_overflow:
-		return "a number is out of range";
+	case json_error_premature_end_of_input: return "the text ends too early";
+	case json_error_end_of_input_expected: return "something follows the value";
+	case json_error_invalid_utf8: return "invalid UTF-8";
+	case json_error_duplicate_key: return "a key occurs twice";
+	case json_error_numeric_overflow: return "a number is out of range";
 	case json_error_null_character:
-	case json_error_null_byte_in_key:
-		return "a NUL character";
-	case json_error_stack_overflow:
-		return "nested too deep";
-	case json_error_out_of_memory:
-		return "out of memory";
-	default:
-		return "not valid JSON";
+	case json_error_null_byte_in_key: return "a NUL character";
+	case json_error_stack_overflow: return "nested too deep";
+	case json_error_out_of_memory: return "out of memory";
+	default: return "not valid JSON";
 	}
 }
 
@@ -120,9 +111,8 @@ void json_free(struct json **root)
 enum json_type json_type(const struct json *v)
 {
 	static const enum json_type types[] = {
-		[JANSSON_OBJECT] = JSON_OBJECT, [JANSSON_ARRAY] = JSON_ARRAY,
-		[JANSSON_STRING] = JSON_STRING, [JSON_INTEGER] = JSON_INT,
-		[JANSSON_REAL] = JSON_REAL,     [JSON_TRUE] = JSON_BOOL,
+		[JANSSON_OBJECT] = JSON_OBJECT, [JANSSON_ARRAY] = JSON_ARRAY, [JANSSON_STRING] = JSON_STRING,
+		[JSON_INTEGER] = JSON_INT,      [JANSSON_REAL] = JSON_REAL,   [JSON_TRUE] = JSON_BOOL,
 		[JSON_FALSE] = JSON_BOOL,       [JANSSON_NULL] = JSON_NULL,
 	};
 
@@ -224,28 +214,14 @@ static void dump_real(double v, struct json_writer *w)
 static void dump(const struct json *v, struct json_writer *w)
 {
 	switch (json_type(v)) {
-	case JSON_OBJECT:
-		dump_object(v, w);
-		return;
-	case JSON_ARRAY:
-		dump_array(v, w);
-		return;
-	case JSON_STRING:
-		jw_str(w, json_str(v));
-		return;
-	case JSON_INT:
-		jw_int(w, json_int(v, 0));
-		return;
-	case JSON_REAL:
-		dump_real(json_real(v, 0), w);
-		return;
-	case JSON_BOOL:
-		jw_bool(w, json_bool(v, false));
-		return;
+	case JSON_OBJECT: dump_object(v, w); return;
+	case JSON_ARRAY: dump_array(v, w); return;
+	case JSON_STRING: jw_str(w, json_str(v)); return;
+	case JSON_INT: jw_int(w, json_int(v, 0)); return;
+	case JSON_REAL: dump_real(json_real(v, 0), w); return;
+	case JSON_BOOL: jw_bool(w, json_bool(v, false)); return;
 	case JSON_NULL:
-	case JSON_ABSENT:
-		jw_null(w);
-		return;
+	case JSON_ABSENT: jw_null(w); return;
 	}
 }
 

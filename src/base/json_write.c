@@ -60,7 +60,7 @@ void jw_end_array(struct json_writer *w)
 
 static bool is_simple(char c)
 {
-	return c >= ' ' && c != '"' && c != '\\';     /* char is signed: 0x80 and up is negative */
+	return c >= ' ' && c != '"' && c != '\\'; /* char is signed: 0x80 and up is negative */
 }
 
 _Static_assert((char)0x80 < 0, "is_simple wants a signed char");
@@ -93,23 +93,12 @@ static void escape(struct buf *out, char c)
 	unsigned char u = (unsigned char)c;
 
 	switch (c) {
-	case '"':
-		buf_put(out, "\\\"", 2);
-		return;
-	case '\\':
-		buf_put(out, "\\\\", 2);
-		return;
-	case '\n':
-		buf_put(out, "\\n", 2);
-		return;
-	case '\r':
-		buf_put(out, "\\r", 2);
-		return;
-	case '\t':
-		buf_put(out, "\\t", 2);
-		return;
-	default:
-		buf_put(out, (char[]){ '\\', 'u', '0', '0', digits[u >> 4], digits[u & 15] }, 6);
+	case '"': buf_put(out, "\\\"", 2); return;
+	case '\\': buf_put(out, "\\\\", 2); return;
+	case '\n': buf_put(out, "\\n", 2); return;
+	case '\r': buf_put(out, "\\r", 2); return;
+	case '\t': buf_put(out, "\\t", 2); return;
+	default: buf_put(out, (char[]){ '\\', 'u', '0', '0', digits[u >> 4], digits[u & 15] }, 6);
 	}
 }
 

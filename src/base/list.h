@@ -67,6 +67,5 @@ static inline void list_move_all(struct link *to, struct link *from)
 }
 #define LIST_EACH(head, l) for (struct link *l = (head)->next; l != (head); l = l->next)
 /* The body may remove the current link (not its successor). */
-#define LIST_EACH_SAFE(head, l)                                                           \
-	for (struct link *l = (head)->next, *l##_next = l->next; l != (head);              \
-	     l = l##_next, l##_next = l->next)
+#define LIST_EACH_SAFE(head, l) \
+	for (struct link *l = (head)->next, *l##_next = l->next; l != (head); l = l##_next, l##_next = l->next)

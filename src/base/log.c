@@ -25,7 +25,7 @@
 
 enum {
 	LINE_LONGEST = 8 * 1024,
-	LINE_END = 32,                  /* kept free for the mark of a cut line */
+	LINE_END = 32, /* kept free for the mark of a cut line */
 	VALUE_LONGEST = 2 * 1024,
 	WAITING_MOST = 64 * 1024,
 	CONTEXT_DEEPEST = 8
@@ -34,9 +34,9 @@ enum {
 static struct {
 	enum log_level least;
 	bool json;
-	bool at_exit;                   /* registered */
-	bool is_file;                   /* takes any amount without waiting */
-	bool torn;                      /* the last line was cut by an error in the middle */
+	bool at_exit; /* registered */
+	bool is_file; /* takes any amount without waiting */
+	bool torn;    /* the last line was cut by an error in the middle */
 	struct buf line, waiting;
 	uint64_t dropped;
 } sink = {
@@ -153,15 +153,9 @@ static struct str shortened(struct str s)
 static void put_value(struct json_writer *w, const struct kv *f)
 {
 	switch (f->type) {
-	case KV_IS_STR:
-		jw_str(w, shortened(f->s));
-		return;
-	case KV_IS_INT:
-		jw_int(w, f->i);
-		return;
-	case KV_IS_BOOL:
-		jw_bool(w, f->i != 0);
-		return;
+	case KV_IS_STR: jw_str(w, shortened(f->s)); return;
+	case KV_IS_INT: jw_int(w, f->i); return;
+	case KV_IS_BOOL: jw_bool(w, f->i != 0); return;
 	}
 }
 
@@ -196,7 +190,7 @@ static void put_fields(struct json_writer *w, const struct kv *fields, unsigned 
 			continue;
 		line->n = n;
 		*w = before;
-		line->overflowed = true;        /* no later field either */
+		line->overflowed = true; /* no later field either */
 	}
 }
 
@@ -248,8 +242,8 @@ static void queue_line(void)
 	buf_str(&sink.waiting, line);
 }
 
-void log_write(const struct log *context, enum log_level level, const char *event,
-               const struct kv *fields, unsigned count)
+void log_write(const struct log *context, enum log_level level, const char *event, const struct kv *fields,
+               unsigned count)
 {
 	struct json_writer w = json_writer(&sink.line);
 	unsigned depth = 0;

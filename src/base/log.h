@@ -28,7 +28,7 @@ struct kv {
 #define KV_BOOL(k, v) ((struct kv){ .key = (k), .type = KV_IS_BOOL, .i = (v) })
 
 struct log {
-	const struct log *parent;      /* borrowed; NULL at the top */
+	const struct log *parent; /* borrowed; NULL at the top */
 	struct kv fields[3];
 	unsigned count;
 };
@@ -40,10 +40,10 @@ uint64_t log_dropped(void);
 /* Write what is buffered; called once a turn and before an abort. */
 void log_flush(void);
 
-void log_write(const struct log *context, enum log_level level, const char *event,
-               const struct kv *fields, unsigned count);
+void log_write(const struct log *context, enum log_level level, const char *event, const struct kv *fields,
+               unsigned count);
 
-#define LOG_AT_(level, context, event, ...)                                               \
+#define LOG_AT_(level, context, event, ...) \
 	log_write((context), (level), (event), (const struct kv[]){ { 0 }, ##__VA_ARGS__ } + 1, \
 	          (unsigned)(sizeof((const struct kv[]){ { 0 }, ##__VA_ARGS__ }) / sizeof(struct kv)) - 1)
 #define LOG_DEBUG(context, event, ...) LOG_AT_(LOG_LEVEL_DEBUG, context, event, ##__VA_ARGS__)

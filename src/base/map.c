@@ -51,8 +51,10 @@ static uint64_t hash_of(struct str s)
 {
 	const uint64_t *key = seed();
 	struct sip h = {
-		key[0] ^ 0x736f6d6570736575U, key[1] ^ 0x646f72616e646f6dU,
-		key[0] ^ 0x6c7967656e657261U, key[1] ^ 0x7465646279746573U,
+		key[0] ^ 0x736f6d6570736575U,
+		key[1] ^ 0x646f72616e646f6dU,
+		key[0] ^ 0x6c7967656e657261U,
+		key[1] ^ 0x7465646279746573U,
 	};
 	uint64_t word, last = (uint64_t)s.n << 56;
 	size_t i = 0;

@@ -19,13 +19,13 @@ struct map_node {
 
 struct map {
 	struct map_node **buckets;
-	size_t size, count;     /* size is a power of two */
+	size_t size, count; /* size is a power of two */
 };
 
 void map_init(struct map *m);
-void map_clear(struct map *m);                       /* frees buckets, not nodes */
+void map_clear(struct map *m); /* frees buckets, not nodes */
 struct map_node *map_find(const struct map *m, struct str key);
-void map_add(struct map *m, struct map_node *n, struct str key);   /* the key must be new */
+void map_add(struct map *m, struct map_node *n, struct str key); /* the key must be new */
 void map_remove(struct map *m, struct map_node *n);
 /* Visit each node; `visit` may remove the node it is given. */
 void map_each(struct map *m, void (*visit)(struct map_node *n, void *arg), void *arg);

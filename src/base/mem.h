@@ -7,8 +7,8 @@
  */
 #include <stddef.h>
 
-void *mem_alloc(size_t size);              /* zeroed; size 0 gives a valid pointer */
+void *mem_alloc(size_t size); /* zeroed; size 0 gives a valid pointer */
 void *mem_resize(void *p, size_t size);
-void mem_release(void *p);                 /* NULL is fine */
+void mem_release(void *p); /* NULL is fine */
 
 #define mem_new(T) ((T *)mem_alloc(sizeof(T)))

@@ -18,30 +18,29 @@ struct bound {
 };
 
 static const struct bound seconds_bounds[] = {
-	{ 1000, "0.001" },     { 2500, "0.0025" },   { 5000, "0.005" },     { 10000, "0.01" },
-	{ 25000, "0.025" },    { 50000, "0.05" },    { 100000, "0.1" },     { 250000, "0.25" },
-	{ 500000, "0.5" },     { 1000000, "1" },     { 2500000, "2.5" },    { 5000000, "5" },
-	{ 10000000, "10" },    { 30000000, "30" },   { 60000000, "60" },    { 120000000, "120" },
-	{ 300000000, "300" },  { 600000000, "600" },
+	{ 1000, "0.001" },    { 2500, "0.0025" },   { 5000, "0.005" },    { 10000, "0.01" },  { 25000, "0.025" },
+	{ 50000, "0.05" },    { 100000, "0.1" },    { 250000, "0.25" },   { 500000, "0.5" },  { 1000000, "1" },
+	{ 2500000, "2.5" },   { 5000000, "5" },     { 10000000, "10" },   { 30000000, "30" }, { 60000000, "60" },
+	{ 120000000, "120" }, { 300000000, "300" }, { 600000000, "600" },
 };
 static const struct bound turn_bounds[] = {
-	{ 10, "0.00001" },   { 25, "0.000025" },  { 50, "0.00005" },  { 100, "0.0001" },  { 250, "0.00025" },
-	{ 500, "0.0005" },   { 1000, "0.001" },   { 2500, "0.0025" }, { 5000, "0.005" },  { 10000, "0.01" },
-	{ 25000, "0.025" },  { 50000, "0.05" },   { 100000, "0.1" },
+	{ 10, "0.00001" },  { 25, "0.000025" }, { 50, "0.00005" },  { 100, "0.0001" }, { 250, "0.00025" },
+	{ 500, "0.0005" },  { 1000, "0.001" },  { 2500, "0.0025" }, { 5000, "0.005" }, { 10000, "0.01" },
+	{ 25000, "0.025" }, { 50000, "0.05" },  { 100000, "0.1" },
 };
 _Static_assert(COUNT_OF(seconds_bounds) <= BOUNDS_MOST && COUNT_OF(turn_bounds) <= BOUNDS_MOST, "room");
 
 struct histogram {
-	uint64_t counts[BOUNDS_MOST + 1];       /* not cumulative; the last is +Inf */
+	uint64_t counts[BOUNDS_MOST + 1]; /* not cumulative; the last is +Inf */
 	uint64_t count, sum_us;
 };
 
 struct series {
-	struct series *next;                    /* in the bucket */
+	struct series *next; /* in the bucket */
 	uint32_t hash;
 	char label1[LABEL_LONGEST], label2[LABEL_LONGEST];
 	int64_t value;
-	struct histogram *histogram;            /* of these kinds only */
+	struct histogram *histogram; /* of these kinds only */
 };
 
 struct metric_row {
@@ -56,9 +55,9 @@ static const struct metric_row rows[METRIC_ID_COUNT] = {
 };
 
 struct metric {
-	struct series **in_order;               /* METRIC_SERIES; made with the first series */
+	struct series **in_order; /* METRIC_SERIES; made with the first series */
 	struct series **buckets;
-	struct series *only;                    /* the series of a metric without labels */
+	struct series *only; /* the series of a metric without labels */
 	unsigned count;
 };
 
@@ -227,8 +226,8 @@ static void put_label(struct buf *out, struct str name, const char *value)
 }
 
 /* imago_name_suffix{label1="..",label2="..",le=".."} and a blank */
-static void put_name(struct buf *out, const struct metric_row *row, const char *suffix,
-                     const struct series *s, const char *le)
+static void put_name(struct buf *out, const struct metric_row *row, const char *suffix, const struct series *s,
+                     const char *le)
 {
 	struct str label2 = str_from(row->labels), label1 = str_cut(&label2, ',');
 

@@ -26,7 +26,8 @@ enum metric_id {
 void metric_add(enum metric_id id, const char *label1, const char *label2, int64_t n);
 void metric_set(enum metric_id id, const char *label1, const char *label2, int64_t value);
 void metric_observe_us(enum metric_id id, const char *label1, const char *label2, uint64_t us);
-int64_t metric_get(enum metric_id id, const char *label1, const char *label2);   /* counters, gauges, and a histogram's count */
+int64_t metric_get(enum metric_id id, const char *label1,
+                   const char *label2); /* counters, gauges, and a histogram's count */
 
 void metric_render(struct buf *out);
 

@@ -132,8 +132,7 @@ bool str_to_u64(struct str s, uint64_t *out)
 	for (size_t i = 0; i < s.n; i++) {
 		if (!is_digit(s.p[i]))
 			return false;
-		if (__builtin_mul_overflow(v, 10U, &v) ||
-		    __builtin_add_overflow(v, (uint64_t)(s.p[i] - '0'), &v))
+		if (__builtin_mul_overflow(v, 10U, &v) || __builtin_add_overflow(v, (uint64_t)(s.p[i] - '0'), &v))
 			return false;
 	}
 	*out = v;
@@ -222,8 +221,8 @@ size_t str_utf8_length(const char *p, size_t n)
 		if (!is_continuation(u[i]))
 			return 0;
 	/* overlong forms, surrogates, past U+10FFFF */
-	if ((u[0] == 0xe0 && u[1] < 0xa0) || (u[0] == 0xed && u[1] > 0x9f) ||
-	    (u[0] == 0xf0 && u[1] < 0x90) || (u[0] == 0xf4 && u[1] > 0x8f))
+	if ((u[0] == 0xe0 && u[1] < 0xa0) || (u[0] == 0xed && u[1] > 0x9f) || (u[0] == 0xf0 && u[1] < 0x90) ||
+	    (u[0] == 0xf4 && u[1] > 0x8f))
 		return 0;
 	return need;
 }
@@ -232,7 +231,7 @@ size_t str_utf8_length(const char *p, size_t n)
 static bool is_wide_blank(const char *p, size_t n)
 {
 	static const char *const blanks[] = {
-		"\xc2\x85", "\xc2\xa0", "\xe1\x9a\x80", "\xe2\x80\x80", "\xe2\x80\x81",
+		"\xc2\x85",     "\xc2\xa0",     "\xe1\x9a\x80", "\xe2\x80\x80", "\xe2\x80\x81",
 		"\xe2\x80\x82", "\xe2\x80\x83", "\xe2\x80\x84", "\xe2\x80\x85", "\xe2\x80\x86",
 		"\xe2\x80\x87", "\xe2\x80\x88", "\xe2\x80\x89", "\xe2\x80\x8a", "\xe2\x80\xa8",
 		"\xe2\x80\xa9", "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe3\x80\x80",

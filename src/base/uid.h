@@ -9,15 +9,15 @@
 
 #include "base/str.h"
 
-enum { UID_SIZE = 32, API_KEY_SIZE = 64 };     /* including the NUL */
+enum { UID_SIZE = 32, API_KEY_SIZE = 64 }; /* including the NUL */
 
 struct uid {
 	char text[UID_SIZE];
 };
 
-struct uid uid_new(const char *prefix);        /* at most 6 bytes, "_" included */
+struct uid uid_new(const char *prefix); /* at most 6 bytes, "_" included */
 /* Well-formed with this prefix: tells junk from a look-up that may miss. */
 bool uid_is_valid(struct str id, const char *prefix);
 
 void api_key_new(char out[API_KEY_SIZE]);
-bool api_key_is_well_formed(struct str key);   /* prefix, alphabet, length, checksum */
+bool api_key_is_well_formed(struct str key); /* prefix, alphabet, length, checksum */

@@ -14,10 +14,10 @@
 
 struct url {
 	bool https;
-	struct str host;        /* without brackets; a name, an IPv4 or an IPv6 address */
+	struct str host; /* without brackets; a name, an IPv4 or an IPv6 address */
 	bool is_address;
-	uint16_t port;          /* 80 or 443 where none was given */
-	struct str target;      /* path and query, "/" at least; without fragment */
+	uint16_t port;     /* 80 or 443 where none was given */
+	struct str target; /* path and query, "/" at least; without fragment */
 };
 
 MUST_CHECK bool url_parse(struct str text, struct url *out);

@@ -12,11 +12,12 @@
 enum { DAY_S = 86400, ERA_DAYS = 146097, ERA_YEARS = 400, DAYS_TO_1970 = 719468 };
 
 static const int64_t second_us = 1000000;
-static const int64_t first_s = -62167219200;     /* 0000-01-01T00:00:00Z */
-static const int64_t last_s = 253402300799;      /* 9999-12-31T23:59:59Z */
+static const int64_t first_s = -62167219200; /* 0000-01-01T00:00:00Z */
+static const int64_t last_s = 253402300799;  /* 9999-12-31T23:59:59Z */
 
-static const char months[12][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
-	                            "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
+static const char months[12][4] = {
+	"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"
+};
 static const char weekdays[7][4] = { "Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed" };
 
 struct civil {
@@ -163,8 +164,8 @@ static bool take_text(struct str *s, const char *text)
 
 static bool take_clock(struct str *s, struct civil *c)
 {
-	return take_digits(s, 2, &c->hour) && take_text(s, ":") && take_digits(s, 2, &c->minute) &&
-	       take_text(s, ":") && take_digits(s, 2, &c->second);
+	return take_digits(s, 2, &c->hour) && take_text(s, ":") && take_digits(s, 2, &c->minute) && take_text(s, ":") &&
+	       take_digits(s, 2, &c->second);
 }
 
 static bool is_possible(const struct civil *c)
@@ -220,8 +221,8 @@ bool wall_parse_rfc3339(struct str s, int64_t *us)
 	unsigned year;
 	int64_t offset = 0;
 
-	if (!take_digits(&s, 4, &year) || !take_text(&s, "-") || !take_digits(&s, 2, &c.month) ||
-	    !take_text(&s, "-") || !take_digits(&s, 2, &c.day))
+	if (!take_digits(&s, 4, &year) || !take_text(&s, "-") || !take_digits(&s, 2, &c.month) || !take_text(&s, "-") ||
+	    !take_digits(&s, 2, &c.day))
 		return false;
 	c.year = year;
 	if (!take_text(&s, "T") && !take_text(&s, "t") && !take_text(&s, " "))
@@ -250,9 +251,8 @@ bool wall_parse_http_date(struct str s, int64_t *us)
 	struct civil c = { 0 };
 	unsigned year, month;
 
-	if (!take_name(&s, weekdays, 7, &c.weekday) || !take_text(&s, ", ") ||
-	    !take_digits(&s, 2, &c.day) || !take_text(&s, " ") ||
-	    !take_name(&s, months, 12, &month) || !take_text(&s, " ") ||
+	if (!take_name(&s, weekdays, 7, &c.weekday) || !take_text(&s, ", ") || !take_digits(&s, 2, &c.day) ||
+	    !take_text(&s, " ") || !take_name(&s, months, 12, &month) || !take_text(&s, " ") ||
 	    !take_digits(&s, 4, &year) || !take_text(&s, " "))
 		return false;
 	c.month = month + 1;

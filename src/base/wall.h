@@ -10,7 +10,7 @@
 
 enum { WALL_TEXT = 32 };
 
-int64_t wall_us(void);      /* microseconds since 1970, UTC */
+int64_t wall_us(void); /* microseconds since 1970, UTC */
 /* "2026-11-20T10:30:00Z", or with ".123456" when micros is asked for. */
 struct str wall_rfc3339(int64_t us, bool micros, char out[WALL_TEXT]);
 /* "Fri, 20 Nov 2026 10:30:00 GMT" */

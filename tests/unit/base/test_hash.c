@@ -133,8 +133,14 @@ static void codes_base64url(void **state)
 	static const struct {
 		const char *bytes, *text;
 	} rows[] = {
-		{ "", "" },         { "f", "Zg" },          { "fo", "Zm8" },         { "foo", "Zm9v" },
-		{ "foob", "Zm9vYg" }, { "fooba", "Zm9vYmE" }, { "foobar", "Zm9vYmFy" }, { "\xff\xfe\xfb", "__77" },
+		{ "", "" },
+		{ "f", "Zg" },
+		{ "fo", "Zm8" },
+		{ "foo", "Zm9v" },
+		{ "foob", "Zm9vYg" },
+		{ "fooba", "Zm9vYmE" },
+		{ "foobar", "Zm9vYmFy" },
+		{ "\xff\xfe\xfb", "__77" },
 		{ "\xfb\xff", "-_8" },
 	};
 	static const char *const refused[] = { "A", "AAAAA", "Zg==", "Zh", "Zm9", "a+b/", "a b=", "Zm9v\n" };
@@ -238,8 +244,10 @@ static void hints_show_little(void **state)
 	} rows[] = {
 		{ "", "\xe2\x80\xa6" },
 		{ "12345678901", "\xe2\x80\xa6" },
-		{ "123456789012", "\xe2\x80\xa6" "9012" },
-		{ "sk-abcdefghijklmnop", "\xe2\x80\xa6" "mnop" },
+		{ "123456789012", "\xe2\x80\xa6"
+		                  "9012" },
+		{ "sk-abcdefghijklmnop", "\xe2\x80\xa6"
+		                         "mnop" },
 		{ "sk-abcdefghijkl\xc3\xa4", "\xe2\x80\xa6" },
 	};
 	char out[16];

@@ -92,14 +92,10 @@ static void refuses_deep_nesting(void **state)
 	static const struct {
 		size_t depth;
 		const char *open, *close;
-		size_t position;        /* SIZE_MAX: taken */
+		size_t position; /* SIZE_MAX: taken */
 	} rows[] = {
-		{ 64, "[", "]", SIZE_MAX },
-		{ 65, "[", "]", 64 },
-		{ 100000, "[", "]", 64 },
-		{ 64, "{\"a\":", "}", SIZE_MAX },
-		{ 65, "{\"a\":", "}", 320 },
-		{ 100000, "{\"\":", "}", 256 },
+		{ 64, "[", "]", SIZE_MAX },       { 65, "[", "]", 64 },        { 100000, "[", "]", 64 },
+		{ 64, "{\"a\":", "}", SIZE_MAX }, { 65, "{\"a\":", "}", 320 }, { 100000, "{\"\":", "}", 256 },
 	};
 	struct json *v;
 
@@ -224,7 +220,8 @@ static void writes_nested_values(void **state)
 	jw_key_str(&w, STR("q\"k"));
 	jw_bool(&w, false);
 	jw_end_object(&w);
-	assert_str(buf_view(&b), "{\"i\":-1,\"s\":\"x\",\"c\":null,\"b\":true,\"a\":[{},[],{\"r\":1},null],\"q\\\"k\":false}");
+	assert_str(buf_view(&b),
+	           "{\"i\":-1,\"s\":\"x\",\"c\":null,\"b\":true,\"a\":[{},[],{\"r\":1},null],\"q\\\"k\":false}");
 	assert_int_equal(w.depth, 0);
 	buf_clear(&b);
 }
@@ -239,7 +236,10 @@ static void writes_strings(void **state)
 		{ "a\"b\\c/d", "\"a\\\"b\\\\c/d\"" },
 		{ "\n\r\t\x01\x1f\x7f", "\"\\n\\r\\t\\u0001\\u001f\x7f\"" },
 		{ "\xc3\xa4\xf0\x9f\x99\x82", "\"\xc3\xa4\xf0\x9f\x99\x82\"" },
-		{ "12345678\xff" "12345678", "\"12345678\xef\xbf\xbd" "12345678\"" },
+		{ "12345678\xff"
+		  "12345678",
+		  "\"12345678\xef\xbf\xbd"
+		  "12345678\"" },
 		{ "\xed\xa0\x80", "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"" },
 		{ "a\xe2\x82", "\"a\xef\xbf\xbd\xef\xbf\xbd\"" },
 	};
@@ -299,10 +299,19 @@ static void writes_fixed_numbers(void **state)
 		unsigned decimals;
 		const char *json;
 	} rows[] = {
-		{ 40000, 6, "0.04" },    { 1000000, 6, "1" },      { 1, 6, "0.000001" },   { 0, 6, "0" },
-		{ -40000, 6, "-0.04" },  { 1234567, 6, "1.234567" }, { 12, 0, "12" },      { -5, 1, "-0.5" },
-		{ 100, 2, "1" },         { 101, 2, "1.01" },       { 110, 2, "1.1" },
-		{ INT64_MIN, 18, "-9.223372036854775808" },        { INT64_MAX, 6, "9223372036854.775807" },
+		{ 40000, 6, "0.04" },
+		{ 1000000, 6, "1" },
+		{ 1, 6, "0.000001" },
+		{ 0, 6, "0" },
+		{ -40000, 6, "-0.04" },
+		{ 1234567, 6, "1.234567" },
+		{ 12, 0, "12" },
+		{ -5, 1, "-0.5" },
+		{ 100, 2, "1" },
+		{ 101, 2, "1.01" },
+		{ 110, 2, "1.1" },
+		{ INT64_MIN, 18, "-9.223372036854775808" },
+		{ INT64_MAX, 6, "9223372036854.775807" },
 	};
 	struct buf b;
 
@@ -324,8 +333,14 @@ static void writes_doubles(void **state)
 		double v;
 		const char *json;
 	} rows[] = {
-		{ 0.1, "0.1" }, { 1, "1" }, { -2.5, "-2.5" }, { 1e300, "1e+300" }, { 1.0 / 3, "0.333333333333333" },
-		{ (double)NAN, "null" }, { (double)INFINITY, "null" }, { -(double)INFINITY, "null" },
+		{ 0.1, "0.1" },
+		{ 1, "1" },
+		{ -2.5, "-2.5" },
+		{ 1e300, "1e+300" },
+		{ 1.0 / 3, "0.333333333333333" },
+		{ (double)NAN, "null" },
+		{ (double)INFINITY, "null" },
+		{ -(double)INFINITY, "null" },
 	};
 	struct buf b;
 

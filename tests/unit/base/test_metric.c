@@ -185,8 +185,12 @@ static int clear_buf(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(counts),        cmocka_unit_test(escapes_labels),   cmocka_unit_test(fills_buckets),
-		cmocka_unit_test(bounds_series), cmocka_unit_test(cuts_long_labels), cmocka_unit_test(faults_have_rows),
+		cmocka_unit_test(counts),
+		cmocka_unit_test(escapes_labels),
+		cmocka_unit_test(fills_buckets),
+		cmocka_unit_test(bounds_series),
+		cmocka_unit_test(cuts_long_labels),
+		cmocka_unit_test(faults_have_rows),
 		cmocka_unit_test(drivers_get_memory),
 	};
 	return cmocka_run_group_tests(tests, make_buf, clear_buf);

@@ -24,8 +24,10 @@ static void finds(void **state)
 		const char *s, *needle;
 		size_t at;
 	} rows[] = {
-		{ "abc", "", 0 },          { "", "", 0 },            { "abc", "abc", 0 },  { "abc", "abcd", SIZE_MAX },
-		{ "aab", "ab", 1 },        { "aaaa", "b", SIZE_MAX }, { "xyzzy", "zy", 3 }, { "", "a", SIZE_MAX },
+		{ "abc", "", 0 },        { "", "", 0 },
+		{ "abc", "abc", 0 },     { "abc", "abcd", SIZE_MAX },
+		{ "aab", "ab", 1 },      { "aaaa", "b", SIZE_MAX },
+		{ "xyzzy", "zy", 3 },    { "", "a", SIZE_MAX },
 		{ "ababac", "abac", 2 },
 	};
 	(void)state;
@@ -51,8 +53,11 @@ static void slices(void **state)
 
 static void blanks(void **state)
 {
-	static const char *const blank[] = { "", " ", " \t\r\n\v\f", "\xc2\xa0", "\xe3\x80\x80 \xe2\x80\xa8", "\xc2\x85" };
-	static const char *const not_blank[] = { "a", " a ", "\xc3\xa9", "\xe2\x80\x8b", "\xef\xbb\xbf", "\xc2", " \xa0", "\x01" };
+	static const char *const blank[] = {
+		"", " ", " \t\r\n\v\f", "\xc2\xa0", "\xe3\x80\x80 \xe2\x80\xa8", "\xc2\x85"
+	};
+	static const char *const not_blank[] = { "a",    " a ",   "\xc3\xa9", "\xe2\x80\x8b", "\xef\xbb\xbf",
+		                                 "\xc2", " \xa0", "\x01" };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(blank); i++)
@@ -68,11 +73,8 @@ static void cuts(void **state)
 		const char *text, *parts[4];
 		unsigned count;
 	} rows[] = {
-		{ "a,b,c", { "a", "b", "c" }, 3 },
-		{ "", { "" }, 1 },
-		{ ",", { "", "" }, 2 },
-		{ "a,", { "a", "" }, 2 },
-		{ "none", { "none" }, 1 },
+		{ "a,b,c", { "a", "b", "c" }, 3 }, { "", { "" }, 1 },         { ",", { "", "" }, 2 },
+		{ "a,", { "a", "" }, 2 },          { "none", { "none" }, 1 },
 	};
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -135,10 +137,10 @@ static void reads_doubles(void **state)
 		bool ok;
 		double value;
 	} rows[] = {
-		{ "0", true, 0 },        { "-1.5", true, -1.5 },   { "1e3", true, 1000 },  { "+2.5E-1", true, 0.25 },
-		{ "1e999", false, 0 },   { "inf", false, 0 },      { "nan", false, 0 },    { "0x1p3", false, 0 },
-		{ "1.", false, 0 },      { ".5", false, 0 },       { "1e", false, 0 },     { "1e+", false, 0 },
-		{ "", false, 0 },        { "1 ", false, 0 },       { " 1", false, 0 },     { "1,5", false, 0 },
+		{ "0", true, 0 },      { "-1.5", true, -1.5 }, { "1e3", true, 1000 }, { "+2.5E-1", true, 0.25 },
+		{ "1e999", false, 0 }, { "inf", false, 0 },    { "nan", false, 0 },   { "0x1p3", false, 0 },
+		{ "1.", false, 0 },    { ".5", false, 0 },     { "1e", false, 0 },    { "1e+", false, 0 },
+		{ "", false, 0 },      { "1 ", false, 0 },     { " 1", false, 0 },    { "1,5", false, 0 },
 	};
 	char longest[200];
 
@@ -175,7 +177,9 @@ static void checks_utf8(void **state)
 		{ "\xc3", false, 0 },
 		{ "\xe2\x82", false, 0 },
 		{ "\xf0\x9f\x99", false, 0 },
-		{ "\xc3" "a", false, 0 },
+		{ "\xc3"
+		  "a",
+		  false, 0 },
 		{ "\xff", false, 0 },
 	};
 	(void)state;
@@ -196,8 +200,8 @@ static void measures_distance(void **state)
 		const char *a, *b;
 		unsigned cap, distance;
 	} rows[] = {
-		{ "", "", 5, 0 },           { "abc", "abc", 5, 0 },      { "abc", "abd", 5, 1 },
-		{ "abc", "ac", 5, 1 },      { "kitten", "sitting", 9, 3 }, { "kitten", "sitting", 2, 2 },
+		{ "", "", 5, 0 },      { "abc", "abc", 5, 0 },        { "abc", "abd", 5, 1 },
+		{ "abc", "ac", 5, 1 }, { "kitten", "sitting", 9, 3 }, { "kitten", "sitting", 2, 2 },
 		{ "", "abc", 9, 3 },
 	};
 	char longest[100];
@@ -228,11 +232,9 @@ static void copies_to_cstr(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(compares),       cmocka_unit_test(finds),
-		cmocka_unit_test(slices),
-		cmocka_unit_test(blanks),         cmocka_unit_test(cuts),
-		cmocka_unit_test(reads_integers), cmocka_unit_test(reads_doubles),
-		cmocka_unit_test(checks_utf8),    cmocka_unit_test(measures_distance),
+		cmocka_unit_test(compares),       cmocka_unit_test(finds),       cmocka_unit_test(slices),
+		cmocka_unit_test(blanks),         cmocka_unit_test(cuts),        cmocka_unit_test(reads_integers),
+		cmocka_unit_test(reads_doubles),  cmocka_unit_test(checks_utf8), cmocka_unit_test(measures_distance),
 		cmocka_unit_test(copies_to_cstr),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

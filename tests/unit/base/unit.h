@@ -14,13 +14,13 @@
 #include "base/str.h"
 
 /* Says the row of a table before it fails the test. */
-#define ROW(ok, ...)                                                                       \
-	do {                                                                               \
-		if (!(ok)) {                                                               \
-			print_error(__VA_ARGS__);                                          \
-			print_error("\n");                                                 \
-			fail();                                                            \
-		}                                                                          \
+#define ROW(ok, ...) \
+	do { \
+		if (!(ok)) { \
+			print_error(__VA_ARGS__); \
+			print_error("\n"); \
+			fail(); \
+		} \
 	} while (0)
 
 static inline void assert_str(struct str got, const char *want)
