@@ -116,14 +116,41 @@ static void item_wait(struct group *g, struct group_item *i)
 	g->waiting_count++;
 }
 
-/* One row of the batch cannot be had: halve it, in order and before all that came later. */
+/* The item whose row the error quotes: it carries the item's own id. NULL: none, or more than one. */
+static struct group_item *item_blamed(struct group *g, const struct flight *f)
+{
+	struct str detail = pg_detail(&f->call);
+	struct group_item *blamed = NULL;
+
+	for (unsigned k = 0; g->kind->id && detail.n && k < f->n; k++) {
+		if (str_find(detail, g->kind->id(f->items[k])) == SIZE_MAX)
+			continue;
+		if (blamed)
+			return NULL;
+		blamed = f->items[k];
+	}
+	return blamed;
+}
+
+/* One row of the batch cannot be had. Where the error names it, it goes alone, behind the others; else the
+ * batch is halved. Either way in order, and before all that came later. */
 static void batch_split(struct group *g, struct flight *f)
 {
+	struct group_item *blamed = item_blamed(g, f);
+
 	metric_inc(group_splits_total, g->kind->name, NULL);
+	if (blamed) {
+		blamed->batch_max = 1;
+		list_prepend(&g->waiting, &blamed->link);
+		g->waiting_count++;
+	}
 	for (unsigned k = f->n; k > 0; k--) {
 		struct group_item *i = f->items[k - 1];
 
-		i->batch_max = (f->n + 1) / 2;
+		if (i == blamed)
+			continue;
+		if (!blamed)
+			i->batch_max = (f->n + 1) / 2;
 		list_prepend(&g->waiting, &i->link);
 		g->waiting_count++;
 	}

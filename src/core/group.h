@@ -6,9 +6,9 @@
  *   group_add -> waiting -> flying -> read() for each row: DONE, or waiting again
  *                                 \-> alone, on a connection of its own, with a statement that waits for locks
  *
- * One bad row must not hurt its neighbours: on an error of class 22, 23 or 40 the batch is cut in
- * two and each half runs again, until the bad row is alone (12 statements for one in 64,
- * where one by one would be 64). A row that a statement could not lock is tried three times with others, then alone
+ * One bad row must not hurt its neighbours: on an error of class 22, 23 or 40 the row that the error
+ * quotes is taken out and the rest runs again; where it quotes none the batch is cut in two
+ * and each half runs again, until the bad row is alone (12 statements for one in 64, where one by one would be 64). A row that a statement could not lock is tried three times with others, then alone
  * with a statement that waits, on a connection of its own so that nobody waits with it.
  *
  * Completion  item->op. Errors STORE_DOWN, BUSY: not executed. TIMEOUT, CLOSED: unknown.
@@ -41,6 +41,8 @@ struct group_kind {
 	enum stmt_id statement;
 	enum stmt_id waiting_statement; /* waits for locks; STMT_COUNT: none */
 	unsigned params;                /* of the statement */
+	/* What an error's detail has to hold to mean this item; NULL: items cannot be told apart. */
+	struct str (*id)(struct group_item *item);
 	/* Write each parameter as text: bufs[i] is parameter i + 1 (empty so far). */
 	void (*build)(struct group *g, struct group_item *const *items, unsigned n, struct buf *bufs);
 	/* Read the row of results that belongs to the item (they come in the order of the items). */

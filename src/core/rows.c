@@ -117,6 +117,11 @@ static enum group_verdict accept_read(struct group *g, const struct pg_call *cal
 	return GROUP_DONE;
 }
 
+static struct str accept_id(struct group_item *item)
+{
+	return CONTAINER_OF(item, struct accept_row, item)->job->record->id;
+}
+
 struct group *accept_group_new(struct engine *e)
 {
 	e->accept_kind = (struct group_kind){
@@ -125,6 +130,7 @@ struct group *accept_group_new(struct engine *e)
 		.statement = STMT_ACCEPT,
 		.waiting_statement = STMT_ACCEPT_WAITING,
 		.params = ACCEPT_PARAMS,
+		.id = accept_id,
 		.build = accept_build,
 		.read = accept_read,
 		.user = e,

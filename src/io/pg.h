@@ -83,6 +83,8 @@ void pg_call_within(struct pg *pg, enum pg_class which, struct pg_call *call, en
 void pg_call_init(struct pg_call *call, struct loop *loop, void (*done)(struct op *op));
 void pg_call_clear(struct pg_call *call);
 
+/* After a refusal: Postgres' own detail, which often quotes the row. It may hold what users wrote: never log it. */
+struct str pg_detail(const struct pg_call *call);
 unsigned pg_rows(const struct pg_call *call);
 struct str pg_text(const struct pg_call *call, unsigned row, unsigned column); /* empty, p NULL: SQL NULL */
 bool pg_is_null(const struct pg_call *call, unsigned row, unsigned column);

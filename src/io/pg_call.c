@@ -307,6 +307,11 @@ void pg_call(struct pg *pg, enum pg_class which, struct pg_call *call, enum stmt
 
 /* ---- results ---- */
 
+struct str pg_detail(const struct pg_call *call)
+{
+	return call->result ? str_from(PQresultErrorField(result_of(call), PG_DIAG_MESSAGE_DETAIL)) : STR("");
+}
+
 unsigned pg_rows(const struct pg_call *call)
 {
 	return (unsigned)PQntuples(result_of(call));

@@ -1,15 +1,16 @@
 """Postgres killed and frozen, Redis stopped: honest answers at once, recovery by itself."""
 import concurrent.futures
+import json
+import os
 import subprocess
 import sys
-import os
 import time
 
 import psycopg2
 import pytest
 
 from fal_sim import FalSim
-from imago_server import Imago
+from imago_server import Answer, Imago, program
 from load import Load, query, wait_until_all_end
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -136,23 +137,29 @@ def make_users(url, names):
         select id, 1, 'topup', 100, 100, 0, 'test' from u""", names)
 
 
-def test_one_bad_row_does_not_hurt_its_neighbours(database, stores):
-    """64 accepts at once: one the database refuses, one of a locked user, one overdrawn."""
-    import hashlib
+# The error of the first does not say which row it was, that of the second quotes it.
+REFUSALS = {
+    "trigger": """
+        create function refuse() returns trigger language plpgsql as
+        $$ begin if new.prompt = 'poison' then raise check_violation using message = 'poison'; end if; return new; end $$;
+        create trigger refuse before insert on image_generation_jobs for each row execute function refuse()""",
+    "constraint": "alter table image_generation_jobs add constraint refuse check (prompt <> 'poison')",
+}
 
-    with Imago(database, stores["REDIS_URL"], IMAGO_DEMO="on", IMAGO_MAX_JOBS=500) as imago:
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_one_bad_row_does_not_hurt_its_neighbours(database, stores, refusal):
+    """64 accepts at once: one the database refuses, one of a locked user, one overdrawn."""
+    with FalSim("--run-ms", 2000) as sim, \
+            Imago(database, stores["REDIS_URL"], FAL_KEY="id:secret", FAL_QUEUE_URL=sim.url) as imago:
         names = [f"user{n:02d}" for n in range(64)]
         make_users(database, names)
         keys = {}
         for name in names:
             keys[name] = make_key(database, name)
         locked, poor, poisoned = names[10], names[20], names[30]
-        query(database, "update users set disabled_at = null")
         drain_credits(database, poor)
-        query(database, """
-            create function refuse() returns trigger language plpgsql as
-            $$ begin if new.prompt = 'poison' then raise check_violation using message = 'poison'; end if; return new; end $$;
-            create trigger refuse before insert on image_generation_jobs for each row execute function refuse()""")
+        query(database, REFUSALS[refusal])
         holder = psycopg2.connect(database)
         holder.cursor().execute("select 1 from users where name = %s for update", (locked,))
         try:
@@ -171,13 +178,11 @@ def test_one_bad_row_does_not_hurt_its_neighbours(database, stores):
         assert answers[poisoned][0].status == 503
         slowest = max(answers[name][1] for name in good)
         print(f"61 neighbours accepted, the slowest after {slowest * 1000:.1f} ms")
-        assert slowest < 0.25           # 20 ms is shown by tests/bench/neighbours, on a quiet machine
+        assert slowest < 1.4            # they did not wait for the lock; how fast they are: tests/bench/neighbours
 
 
 def make_key(url, name):
     """A key made as imago makes them is only known to imago: ask its command line."""
-    from imago_server import program
-
     out = subprocess.run([program(), "key", "create", name], check=True, capture_output=True, text=True,
                          env={"DATABASE_URL": url, "PATH": os.environ["PATH"]})
     return out.stdout.strip()
@@ -192,15 +197,12 @@ def drain_credits(url, name):
 
 def burst(imago, names, keys, connections, poisoned):
     """All requests written first, then all answers read: {name: (answer, seconds)}."""
-    import json
-
     answers = {}
     began = time.monotonic()
     for name in names:
         body = json.dumps({"prompt": "poison" if name == poisoned else "a cat"})
         connections[name].request("POST", "/api/images/generate", body=body, headers={
             "Content-Type": "application/json", "Authorization": "Bearer " + keys[name]})
-    from imago_server import Answer
 
     def read(name):
         response = connections[name].getresponse()
