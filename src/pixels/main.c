@@ -10,6 +10,7 @@
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <stdnoreturn.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -175,10 +176,11 @@ static bool warm_up(void)
 	return fine;
 }
 
-static int fail(const char *what)
+/* Here as in main, exit handlers of the libraries would join threads and open files: nothing is left to save. */
+static noreturn void fail(const char *what)
 {
 	fprintf(stderr, "imago-pixels: %s\n", what);
-	return 1;
+	_exit(1);
 }
 
 int main(int argc, char **argv)
@@ -189,18 +191,17 @@ int main(int argc, char **argv)
 	if (argc > 1 && strcmp(argv[1], "--no-seccomp") == 0)
 		closed = false;
 	else if (argc > 1)
-		return fail("takes no argument but --no-seccomp; the server starts it");
+		fail("takes no argument but --no-seccomp; the server starts it");
 	helper_settle_in("imago-pixels");
 	if (!sandbox_limits())
-		return fail("the limits cannot be set");
+		fail("the limits cannot be set");
 	if (!vips_begin(argv[0]))
-		return fail("libvips does not start");
+		fail("libvips does not start");
 	if (!warm_up())
-		return fail("no picture can be drawn");
+		fail("no picture can be drawn");
 	if (closed && !sandbox_enter())
-		return fail("the sandbox cannot be closed");
+		fail("the sandbox cannot be closed");
 	if (!packet_send(HELPER_SOCKET, hello, sizeof(hello) - 1, -1))
-		return fail("descriptor 3 is not the server's socket");
-	/* Exit handlers of the libraries would join threads and open files: nothing is left to save. */
+		fail("descriptor 3 is not the server's socket");
 	_exit(serve());
 }
