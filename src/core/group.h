@@ -6,10 +6,11 @@
  *   group_add -> waiting -> flying -> read() for each row: DONE, or waiting again
  *                                 \-> alone, on a connection of its own, with a statement that waits for locks
  *
- * One bad row must not hurt its neighbours: on an error of class 22, 23 or 40 the row that the error
- * quotes is taken out and the rest runs again; where it quotes none the batch is cut in two
- * and each half runs again, until the bad row is alone (12 statements for one in 64, where one by one would be 64). A row that a statement could not lock is tried three times with others, then alone
- * with a statement that waits, on a connection of its own so that nobody waits with it.
+ * One bad row must not hurt its neighbours. On an error of class 22, 23 or 40 the row that the
+ * error quotes is taken out and the rest runs again; where it quotes none, the batch is cut in two and
+ * each half runs again, until the bad row is alone (12 statements for one in 64, where one by one would be 64).
+ * A row that a statement could not lock is tried three times with others, then alone with a
+ * statement that waits, on a connection of its own so that nobody waits with it.
  *
  * Completion  item->op. Errors STORE_DOWN, BUSY: not executed. TIMEOUT, CLOSED: unknown.
  *             INTERNAL: refused by Postgres (item->sqlstate).

@@ -43,7 +43,7 @@ WORDS = [
 # in any text file, comments included
 TEXT = [
     (r"\b(?:TODO|FIXME|XXX|HACK)\b", "finish it, or open an issue"),
-    (r"(?<![\w.])/work/(?:main|shared)\b", "a path of one machine"),
+    (r"(?<![\w.])/(?:home|root|work)/\w", "a path of one machine"),
 ]
 TEXT_SUFFIXES = (".c", ".h", ".def", ".py", ".sh", ".build", ".md", ".sql", ".js", ".mjs", ".css", ".html", ".txt")
 # names the words it forbids
