@@ -1,8 +1,9 @@
 /*
  * links - the key file, and MACs made with a key derived from it.
  *
- * The file holds 32 random bytes as 64 hex digits and a line end. It is made with O_EXCL, so two
- * first starts on one directory agree on one key; it is never overwritten.
+ * The file holds 32 random bytes as 64 hex digits and a line end. It is written under another name and then
+ * linked, so two first starts on one directory agree on one key, and neither ever reads half of one;
+ * it is never overwritten.
  */
 #include "core/links.h"
 
@@ -14,6 +15,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/uid.h"
 #include "base/url.h"
 #include "base/wall.h"
 #include "core/core.h"
@@ -25,16 +27,14 @@ struct links {
 	unsigned ttl_s;
 };
 
-static bool key_make(const char *path, struct str *why)
+/* A whole key under a name of our own. */
+static bool key_write(const char *path)
 {
 	uint8_t key[KEY_BYTES];
 	char text[KEY_BYTES * 2 + 1];
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0400);
 	bool ok;
 
-	if (fd < 0 && errno == EEXIST)
-		return true;
-	*why = STR("the key file cannot be made");
 	if (fd < 0)
 		return false;
 	random_bytes(key, sizeof key);
@@ -44,8 +44,24 @@ static bool key_make(const char *path, struct str *why)
 	close(fd);
 	wipe(key, sizeof key);
 	wipe(text, sizeof text);
-	if (!ok)
-		unlink(path);
+	return ok;
+}
+
+static bool key_make(const char *path, struct str *why)
+{
+	struct uid name = uid_new(".");
+	char own[4200];
+	bool ok;
+
+	if (access(path, F_OK) == 0)
+		return true;
+	snprintf(own, sizeof own, "%s%s", path, name.text);
+	ok = key_write(own);
+	/* Where there are no hard links (exFAT), two first starts at one moment are not expected either. */
+	if (ok && link(own, path) != 0)
+		ok = errno == EEXIST || rename(own, path) == 0;
+	unlink(own);
+	*why = STR("the key file cannot be made");
 	return ok;
 }
 
