@@ -59,6 +59,7 @@ void log_write(const struct log *context, enum log_level level, const char *even
                unsigned count)
 {
 	(void)context, (void)fields, (void)count;
+	w.parked_loudly |= level == LOG_LEVEL_ERROR && !strcmp(event, "job.parked");
 	if (level > LOG_LEVEL_INFO)
 		trace("  (%s)", event);
 }

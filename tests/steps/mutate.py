@@ -33,6 +33,10 @@ SAME = {
     "ATTEMPT on_fail ABORT": "without a handle an abort ends at once",
     "SUBMIT on_fail ABORT": "without a handle an abort ends at once",
     "CALL on_fail ABORT": "without a handle an abort ends at once",
+    "ADMIT flags +PAID": "fails for want of an account only, which ends the part either way",
+    "WAIT flags +PAID": "fails for want of an account only, which ends the part either way",
+    **{f"{step} on_fail {target}": "it does not fail"
+       for step in ("OVER", "NOTIFY", "PARK", "GONE") for target in PART_STEPS + JOB_STEPS},
 }
 
 

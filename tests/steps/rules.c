@@ -73,6 +73,8 @@ static void closing_begins(struct run *r, enum job_step step)
 	for (unsigned i = 1; i <= r->job->part_count; i++)
 		if (w.over[i] != 1)
 			violated("%s begins, part %u is over %u times", steps[step].name, i, w.over[i]);
+	if (step == STEP_RELEASE && job_stored(r->job) > 0)
+		violated("%u pictures were stored, and all is given back", job_stored(r->job));
 	w.closing_began = true;
 	w.notified += step == STEP_NOTIFY;
 	if (step == STEP_NOTIFY && !w.row.completed)
@@ -232,6 +234,8 @@ static void rule_money(void)
 		violated("%s, and charged", job_status_name(row->status));
 	if (w.swept && !w.sweep_is_fine)
 		violated("only the sweeper could end it");
+	if (w.swept && w.refused_end && !w.parked_loudly)
+		violated("its closing was refused, and nobody was told");
 	if (w.notified > 1 || w.told > 1)
 		violated("its end is told %u times", w.notified);
 	/* Who could have told the next instance? */

@@ -168,7 +168,7 @@ struct world {
 	/* for the rules, see rules.c */
 	unsigned harmful, deviations[KINDS], events;
 	bool crashed, stolen, cancelled, stopped;
-	bool swept, sweep_is_fine, refused_end;
+	bool swept, sweep_is_fine, refused_end, parked_loudly;
 	uint64_t quick_since_ms; /* from here on the end must come soon; 0: no such promise */
 	unsigned quick_deviations;
 	unsigned over[PARTS + 1], fetching[PARTS + 1], notified, told;
