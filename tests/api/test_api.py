@@ -312,14 +312,17 @@ def test_not_enough_credits(imago):
     body = assert_error(imago.generate("four", num_images=2, headers=poor), 402, "insufficient_credits", legacy=True)
     assert (body["balance"], body["price"]) == (2 * PRICE - 1, 2 * PRICE)
     assert imago.get("/api/v1/jobs", headers=poor).json()["items"] == [] and me(imago, poor) == (2 * PRICE - 1, 0)
-    assert imago.generate("one", headers=poor).status == 202
+    one = job_of(imago, poor, "one")
     assert_error(imago.generate("another", headers=poor), 402, "insufficient_credits")
+    imago.wait_for(one, headers=poor)
 
 
 # ---- looking changes nothing ----
 
 def test_get_changes_nothing(imago, user):
+    """Of the whole database: so no job of another test may be on its way."""
     result = imago.made("to be looked at", headers=user)
+    until(lambda: imago.get("/health").json()["live_jobs"] == 0)
     job = result["job_id"]
     paths = [route.path(id=job, file="image_1.png") for route in routes() if route.method == "GET" and "/assets" not in route.pattern]
     books = Books(imago.environment["DATABASE_URL"])

@@ -21,6 +21,13 @@ HOSTILE = ['<img src=x onerror="document.title=1">', '"><script>document.title=1
            "Маяк в сумерках", "日本の灯台", "W" * 4000, "a b " * 1000]
 
 
+def until(what, within_s=5):
+    end = time.monotonic() + within_s
+    while not what():
+        assert time.monotonic() < end, "it has not come about"
+        time.sleep(0.02)
+
+
 def url(imago, path="/"):
     return f"http://localhost:{imago.port}{path}"
 
@@ -187,7 +194,7 @@ def test_pages_of_pictures(chromium, full):
     first = chromium.evaluate(expression="[...document.querySelectorAll('.tiles a')].map(a => a.href)")
     chromium.click(on=".pager a")
     assert tiles(chromium) == 5 and text(chromium, ".pager").strip().endswith("Newest pictures")
-    assert chromium.evaluate(expression="scrollY") > 0
+    until(lambda: chromium.evaluate(expression="scrollY") > 0)      # the fragment's turn comes after the load event
     assert_good(chromium)
     chromium.click(on=".pager a")
     assert chromium.evaluate(expression="[...document.querySelectorAll('.tiles a')].map(a => a.href)") == first
