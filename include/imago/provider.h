@@ -13,6 +13,10 @@
  *   build_result -> ...            -> parse_result -> DONE | FAILED     (only after READY)
  *   build_cancel -> ...            -> parse_cancel -> CANCEL_ACCEPTED | CANCEL_TOO_LATE | FAILED
  *
+ * A provider that has no queue answers build_submit with the pictures. Where they stand inside JSON, as
+ * base64, the driver names the places (picture_paths): the server decodes such strings into its
+ * store while they arrive, and the driver is given the answer with a short name in place of each.
+ *
  * Ownership   Every str in task, account and reply is borrowed for the length of the call. What
  *             a driver returns must live in `memory` (imago_alloc, imago_printf), be
  *             static, or be a view into the reply's body.
@@ -71,7 +75,47 @@ enum imago_capability {
 
 enum imago_format { IMAGO_PNG, IMAGO_JPEG, IMAGO_WEBP, IMAGO_FORMATS };
 
-enum { IMAGO_IMAGES_MAX = 10, IMAGO_BASES_MAX = 4, IMAGO_HEADERS_MAX = 16, IMAGO_HANDLE_MAX = 2048 };
+enum {
+	IMAGO_IMAGES_MAX = 10,
+	IMAGO_INPUTS_MAX = 16,
+	IMAGO_LORAS_MAX = 4,
+	IMAGO_BASES_MAX = 4,
+	IMAGO_HEADERS_MAX = 16,
+	IMAGO_SEGMENTS_MAX = 48,
+	IMAGO_HANDLE_MAX = 2048
+};
+
+/* What a picture that comes with the task is for. */
+enum imago_role {
+	IMAGO_SOURCE,  /* to be changed, enlarged, looked at; there may be several */
+	IMAGO_MASK,    /* where to repaint; in the driver's mask_style, of the size of the first source */
+	IMAGO_FACE,    /* the face to put in */
+	IMAGO_CONTROL, /* edges, depth, pose to follow */
+	IMAGO_ROLES
+};
+
+/* How a provider wants to be told where to repaint. */
+enum imago_mask_style {
+	IMAGO_MASK_WHITE,  /* white: repaint, black: keep */
+	IMAGO_MASK_ALPHA,  /* transparent: repaint */
+	IMAGO_MASK_PAINTED /* no mask at all: the area is white in the source itself; no input of role MASK is given */
+};
+
+/* A picture that comes with the task. The server holds its bytes: a driver puts them into the request as a
+ * segment (imago_call_input), or names the link. */
+struct imago_input {
+	enum imago_role role;
+	struct str content_type; /* by its bytes: "image/png", "image/jpeg", "image/webp" */
+	unsigned width, height;
+	uint64_t bytes;
+	struct str
+		url; /* where the provider can fetch it for the next hour; empty: this server cannot be reached from outside */
+};
+
+struct imago_lora {
+	struct str url;
+	double weight;
+};
 
 /* What is asked of the provider in one call. */
 struct imago_task {
@@ -91,17 +135,36 @@ struct imago_task {
 	bool has_seed;
 	int64_t seed;
 	struct str webhook_url; /* empty where none */
+	const struct imago_input *inputs;
+	unsigned input_count;
+	double strength;       /* 0..1, how far from the source; negative: not said */
+	unsigned scale;        /* UPSCALE: 2, 4; 0: not said */
+	unsigned steps;        /* 0: not said */
+	double guidance;       /* negative: not said */
+	struct str control;    /* CONTROLNET: "canny", "depth", "openpose" … */
+	double control_weight; /* negative: not said */
+	struct imago_lora loras[IMAGO_LORAS_MAX];
+	unsigned lora_count;
+	struct str extra; /* JSON object: further parameters that the client named for this provider; "{}": none */
 };
 
 struct imago_account {
 	struct str id;                     /* "fal_default" */
 	struct str bases[IMAGO_BASES_MAX]; /* meaning is the driver's; no trailing slash */
 	struct imago_secret credential;
+	struct str settings; /* JSON object: what else was set for it, by the driver's own names; "{}": nothing */
 };
 
 struct imago_header {
 	struct str name, value;
 	bool is_secret;
+};
+
+/* A piece of a request's body: text, or one of the task's inputs. */
+struct imago_segment {
+	bool is_input, as_base64; /* an input as it is, or as base64 without line breaks */
+	unsigned input;           /* index in task.inputs */
+	struct str text;
 };
 
 /* One HTTP request to make. */
@@ -111,6 +174,9 @@ struct imago_call {
 	struct imago_header headers[IMAGO_HEADERS_MAX];
 	unsigned header_count;
 	struct str body;
+	/* Instead of `body` where inputs go along: the body is these, one after the other. */
+	struct imago_segment segments[IMAGO_SEGMENTS_MAX];
+	unsigned segment_count;
 };
 
 struct imago_reply {
@@ -121,7 +187,8 @@ struct imago_reply {
 };
 
 struct imago_image {
-	struct str url;          /* where to fetch it; a data URI is allowed */
+	struct str
+		url; /* where to fetch it, a data URI, or the name that stands in the answer for a picture taken out of it */
 	struct str content_type; /* as claimed; never believed */
 	unsigned width, height;  /* as claimed; 0: not said */
 	bool withheld;           /* the provider blanked it (content filter) */
@@ -161,6 +228,11 @@ void imago_call_header(struct imago_call *call, const char *name, struct str val
 /* The value is prefix + secret, kept out of every log. */
 void imago_call_secret(struct imago_memory *memory, struct imago_call *call, const char *name, const char *prefix,
                        struct imago_secret secret);
+/* The next piece of the body. More than IMAGO_SEGMENTS_MAX is the driver's bug. */
+void imago_call_text(struct imago_call *call, struct str text);
+void imago_call_input(struct imago_call *call, unsigned input, bool as_base64);
+/* The index of the first input of that role, or -1. */
+int imago_task_input(const struct imago_task *task, enum imago_role role);
 /* Case-insensitive; empty when absent. */
 struct str imago_reply_header(const struct imago_reply *reply, const char *name);
 
@@ -174,6 +246,11 @@ struct imago_driver {
 	const char *const *
 		media_hosts; /* where pictures may come from besides the bases: "fal.media", "*.fal.media"; NULL ends */
 	bool (*credential_is_valid)(struct str credential); /* shape only; NULL: none needed */
+	/* Where pictures stand in a submit's answer: names of members joined by dots, "[]" for each of a list:
+	 * "data[].b64_json". The string is base64, with or without "data:…;base64," in front. In the answer that parse_submit
+	 * reads, "imago:1" stands for the first, "imago:2" for the second: an image's url. NULL ends; NULL: none. */
+	const char *const *picture_paths;
+	enum imago_mask_style mask_style; /* INPAINT */
 
 	bool (*build_submit)(const struct imago_task *, const struct imago_account *, struct imago_memory *,
 	                     struct imago_call *, struct imago_outcome *);

@@ -53,6 +53,22 @@ enum config_id {
 	CONFIG_COUNT
 };
 
+enum config_provider_id {
+#define PROVIDER(type, id, name, key, other_key, base, concurrency, when) CONFIG_PROVIDER_##type,
+#include "app/providers.def"
+#undef PROVIDER
+	CONFIG_PROVIDERS
+};
+
+/* One row of providers.def, as this installation has it. */
+struct config_provider {
+	bool is_there;
+	struct imago_secret key; /* empty: none */
+	struct str key_source;   /* the variable that gave it; where there is no key, the one that gave the base */
+	struct str base;
+	unsigned concurrency;
+};
+
 enum config_source {
 	CONFIG_FROM_DEFAULT,
 	CONFIG_FROM_FILE,
@@ -93,6 +109,7 @@ struct config {
 	enum log_level log_level;
 	bool log_json;
 	bool is_production;
+	struct config_provider providers[CONFIG_PROVIDERS];
 	struct imago_secret fal_key; /* empty: none */
 	struct str fal_key_source;   /* "FAL_KEY", "FAL_KEY_ID+FAL_KEY_SECRET"; empty: none */
 

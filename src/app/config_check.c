@@ -190,11 +190,18 @@ static void check_hosts(struct config *c)
 		             STRF(config_named(c, CONFIG_ID_allow_hosts)), STRF(bad));
 }
 
+/* Of all providers; fal has two more. */
+static void check_bases(struct config *c)
+{
+#define PROVIDER(type, id, name, key, other_key, base, concurrency, when) check_url(c, CONFIG_ID_##base);
+#include "app/providers.def"
+#undef PROVIDER
+}
+
 void config_check(struct config *c)
 {
 	check_listen(c);
 	check_url(c, CONFIG_ID_public_url);
-	check_url(c, CONFIG_ID_fal_queue_url);
 	check_url(c, CONFIG_ID_fal_run_url);
 	check_url(c, CONFIG_ID_fal_rest_url);
 	check_origins(c);
@@ -204,5 +211,7 @@ void config_check(struct config *c)
 	check_demo(c);
 	check_hosts(c);
 	config_choose_fal_key(c);
+	check_bases(c);
+	config_choose_providers(c);
 	config_find_pixels(c);
 }

@@ -8,6 +8,7 @@
  *   config_file.c    the INI file
  *   config_check.c   what several settings must be together; addresses, URLs, the log
  *   config_fal.c     one fal key out of four names
+ *   config_keys.c    which of the providers are there, and by which key
  *   config_find.c    where the program imago-pixels is
  *   config_near.c    variables whose names are nearly ours
  */
@@ -62,6 +63,9 @@ void config_read_file_ini(struct config *c, struct str path);
 /* config_check.c, config_fal.c, config_find.c, config_near.c */
 void config_check(struct config *c);
 void config_choose_fal_key(struct config *c);
+
+/* config_keys.c */
+void config_choose_providers(struct config *c);
 void config_find_pixels(struct config *c);
 /* A warning when the name is not known but looks like one that is. */
 void config_judge_name(struct config *c, struct str name, struct str place);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "app/app.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "core/accounts.h"
 #include "core/engine.h"
@@ -12,33 +13,87 @@
 
 enum { CATALOG_FILE_MAX = 4 * 1024 * 1024 };
 
-bool providers_configure(struct app *app, const struct config *c, struct str *why)
+enum { ACCOUNTS_MAX = CONFIG_PROVIDERS + 1 };
+
+static const struct {
+	const char *type, *id, *name;
+} known[CONFIG_PROVIDERS] = {
+#define PROVIDER(type, id, name, key, other_key, base, concurrency, when) \
+	[CONFIG_PROVIDER_##type] = { #type, id, name },
+#include "app/providers.def"
+#undef PROVIDER
+};
+
+static void jw_setting(struct json_writer *w, const char *name, struct str value)
 {
-	struct account_spec specs[2];
+	if (value.n)
+		jw_kv_str(w, name, value);
+}
+
+/* What only one driver knows of. */
+static void spec_complete(const struct config *c, struct account_spec *spec, struct buf *settings)
+{
+	struct json_writer w = json_writer(settings);
+
+	if (str_is(str_from(spec->type), "fal")) {
+		spec->bases[1] = c->fal_run_url;
+		spec->bases[2] = c->fal_rest_url;
+	}
+	if (!str_is(str_from(spec->type), "openai"))
+		return;
+	jw_object(&w);
+	jw_setting(&w, "organization", c->openai_organization);
+	jw_setting(&w, "project", c->openai_project);
+	jw_end_object(&w);
+	spec->settings = buf_view(settings);
+}
+
+static unsigned specs_from(const struct config *c, struct account_spec *specs, struct buf *settings)
+{
 	unsigned n = 0;
 
-	if (c->fal_key.value.n)
-		specs[n++] = (struct account_spec){
-			.type = "fal",
-			.id = STR("fal_default"),
-			.name = STR("fal.ai"),
-			.key_source = c->fal_key_source,
-			.bases = { c->fal_queue_url, c->fal_run_url, c->fal_rest_url },
-			.credential = c->fal_key,
-			.concurrency = c->fal_concurrency,
+	for (unsigned i = 0; i < CONFIG_PROVIDERS; i++) {
+		const struct config_provider *p = &c->providers[i];
+
+		if (!p->is_there)
+			continue;
+		specs[n] = (struct account_spec){
+			.type = known[i].type,
+			.id = str_from(known[i].id),
+			.name = str_from(known[i].name),
+			.key_source = p->key_source,
+			.bases = { p->base },
+			.credential = p->key,
+			.concurrency = p->concurrency,
 		};
+		spec_complete(c, &specs[n++], settings);
+	}
 	if (str_is(c->demo, "on"))
 		specs[n++] = (struct account_spec){ .type = "demo", .id = STR("demo_default"), .name = STR("Demo") };
-	if (!accounts_replace(&app->accounts, specs, n, why))
+	return n;
+}
+
+bool providers_configure(struct app *app, const struct config *c, struct str *why)
+{
+	struct account_spec specs[ACCOUNTS_MAX];
+	struct buf settings;
+	unsigned n;
+	bool ok;
+
+	buf_init(&settings, 4096);
+	n = specs_from(c, specs, &settings);
+	ok = accounts_replace(&app->accounts, specs, n, why);
+	buf_clear(&settings);
+	if (!ok)
 		return false;
 	for (unsigned i = 0; i < n; i++)
 		LOG_INFO(&app->log, "provider.configured", KV_STR("id", specs[i].id),
 		         KV_STR("key_from", specs[i].key_source));
 	if (n == 0)
-		LOG_WARN(
-			&app->log, "provider.none",
-			KV_CSTR("advice",
-		                "no provider is configured: set FAL_KEY, or IMAGO_DEMO=on; `imago doctor` tells more"));
+		LOG_WARN(&app->log, "provider.none",
+		         KV_CSTR("advice",
+		                 "no provider is configured: set FAL_KEY or another provider's key, or IMAGO_DEMO=on; "
+		                 "`imago doctor` tells more"));
 	return true;
 }
 

@@ -56,6 +56,30 @@ void imago_call_secret(struct imago_memory *memory, struct imago_call *call, con
 	};
 }
 
+static struct imago_segment *next_segment(struct imago_call *call)
+{
+	CHECK(call->segment_count < IMAGO_SEGMENTS_MAX);
+	return &call->segments[call->segment_count++];
+}
+
+void imago_call_text(struct imago_call *call, struct str text)
+{
+	*next_segment(call) = (struct imago_segment){ .text = text };
+}
+
+void imago_call_input(struct imago_call *call, unsigned input, bool as_base64)
+{
+	*next_segment(call) = (struct imago_segment){ .is_input = true, .as_base64 = as_base64, .input = input };
+}
+
+int imago_task_input(const struct imago_task *task, enum imago_role role)
+{
+	for (unsigned i = 0; i < task->input_count; i++)
+		if (task->inputs[i].role == role)
+			return (int)i;
+	return -1;
+}
+
 struct str imago_reply_header(const struct imago_reply *reply, const char *name)
 {
 	for (unsigned i = 0; i < reply->header_count; i++)

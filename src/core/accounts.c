@@ -51,6 +51,7 @@ static void account_set(struct accounts *as, struct account *a, const struct acc
 {
 	a->driver = registry_find(str_from(spec->type));
 	a->at.credential.value = arena_copy(&as->arena, spec->credential.value);
+	a->at.settings = arena_copy(&as->arena, spec->settings.n ? spec->settings : STR("{}"));
 	for (unsigned i = 0; i < IMAGO_BASES_MAX; i++)
 		a->at.bases[i] = arena_copy(&as->arena, spec->bases[i]);
 	a->name = arena_copy(&as->arena, spec->name);

@@ -43,6 +43,7 @@ struct account_spec {
 	struct str id, name, key_source;
 	struct str bases[IMAGO_BASES_MAX];
 	struct imago_secret credential;
+	struct str settings;  /* JSON object; empty: nothing */
 	unsigned concurrency; /* 0: the driver's usual */
 };
 

@@ -30,6 +30,7 @@ struct core {
 	struct names *names;
 	struct outbound *outbound;
 	struct disk *disk;
+	struct objects *objects;
 	struct pixels *pixels;
 	struct pg *pg;
 	struct redis *redis; /* NULL: none configured */

@@ -32,14 +32,23 @@ struct names;
 
 enum outbound_kind { OUTBOUND_OPERATOR, OUTBOUND_GUEST };
 
+/* A file that a segment of a request's body stands for (segment.input is its index). Read from its beginning, a piece at
+ * a time, without moving the descriptor's place; borrowed until done. */
+struct outbound_file {
+	int fd;
+	uint64_t bytes;
+};
+
 struct outbound_call {
 	struct op op;
 	/* set before outbound_start */
 	enum outbound_kind kind;
-	struct imago_call request; /* strings must live until done */
-	uint64_t body_limit;       /* of the answer */
-	unsigned timeout_ms;       /* for all of it */
-	unsigned low_speed_ms;     /* give up below 1 KiB/s for this long; 0: off */
+	struct imago_call request;         /* strings must live until done */
+	const struct outbound_file *files; /* of the request's segments */
+	unsigned file_count;
+	uint64_t body_limit;   /* of the answer */
+	unsigned timeout_ms;   /* for all of it */
+	unsigned low_speed_ms; /* give up below 1 KiB/s for this long; 0: off */
 	/* Takes the answer's body in pieces instead of `body`, for status 200..299 only. May call outbound_pause; false gives up. */
 	bool (*data)(struct outbound_call *call, const char *p, size_t n);
 	/* results */

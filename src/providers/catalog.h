@@ -3,7 +3,7 @@
  * catalog - models, prices, limits and parameters, as data.
  *
  * Providers retire models every few months, so nothing here is code: the built-in
- * catalog.json can be replaced whole by a file (IMAGO_CATALOG). The shape of the file:
+ * catalog (the files of catalog/, joined) can be replaced whole by a file (IMAGO_CATALOG). The shape of the file:
  *
  *   {"models": [ {
  *     "name": "imagen4",                     how people name it; unique together with "provider"

@@ -9,7 +9,12 @@
 #include "providers/driver.h"
 #include "providers/registry.h"
 
-static const struct imago_driver *const drivers[] = { &fal_driver, &demo_driver };
+/* clang-format off: one line each */
+static const struct imago_driver *const drivers[] = {
+	&demo_driver,
+	&fal_driver,
+};
+/* clang-format on */
 
 enum { TYPE_MAX = 32 };
 
@@ -111,6 +116,7 @@ static bool builds(struct trial *t)
 		.bases = { STR("https://a.example"), STR("https://b.example"), STR("https://c.example"),
 		           STR("https://d.example") },
 		.credential = { STR("id:secret") },
+		.settings = STR("{}"),
 	};
 	struct imago_call call = { 0 };
 

@@ -13,7 +13,8 @@
 #include "imago/provider.h"
 #include "providers/catalog.h"
 
-extern const struct imago_driver fal_driver, demo_driver;
+extern const struct imago_driver demo_driver;
+extern const struct imago_driver fal_driver;
 
 /* NULL: there is no such driver. */
 const struct imago_driver *registry_find(struct str type);

@@ -26,7 +26,8 @@ def reload(imago, times=1):
 
 def write_catalog(path, **prices):
     """The built-in one with other prices."""
-    catalog = json.loads((ROOT / "src/providers/catalog.json").read_text())
+    files = sorted((ROOT / "src/providers/catalog").glob("*.json"))
+    catalog = {"models": [row for file in files for row in json.loads(file.read_text())["models"]]}
     for row in catalog["models"]:
         row["credits"] = prices.get(row["name"].replace("-", "_"), row["credits"])
     path.write_text(json.dumps(catalog))
