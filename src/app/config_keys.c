@@ -31,7 +31,7 @@ static void choose_key(struct config *c, const struct row *row, struct config_pr
 		p->key_source = c->origins[key.n ? row->key : row->other_key].name;
 }
 
-static bool is_there(const struct config *c, const struct row *row, const struct config_provider *p)
+static bool is_there(const struct row *row, const struct config_provider *p)
 {
 	bool base_is_set = p->base.n > 0 && !str_eq(p->base, str_from(config_rows[row->base].text));
 
@@ -52,7 +52,7 @@ void config_choose_providers(struct config *c)
 		*p = (struct config_provider){ .base = *config_text_field(c, row->base) };
 		memcpy(&p->concurrency, (const char *)c + config_rows[row->concurrency].offset, sizeof p->concurrency);
 		choose_key(c, row, p);
-		p->is_there = is_there(c, row, p);
+		p->is_there = is_there(row, p);
 		if (p->is_there && p->key_source.n == 0)
 			p->key_source = c->origins[row->base].name;
 	}
