@@ -5,51 +5,23 @@
  *   SNIFF ─┬─ PNG_CHUNK ⟲ (length, type; IHDR's content is gathered, the rest passed over)
  *          ├─ JPEG_MARKER ⟲ JPEG_LENGTH ⟲ JPEG_FRAME, and JPEG_SCAN inside the coded data
  *          ├─ WEBP_FIRST (WEBP_LONG), WEBP_CHUNK ⟲ up to the size that RIFF gave
- *          └─ GIF_SCREEN, GIF_BLOCK ⟲ GIF_LABEL or GIF_FRAME, then GIF_SUB ⟲
+ *          ├─ GIF_SCREEN, GIF_BLOCK ⟲ GIF_LABEL or GIF_FRAME, then GIF_SUB ⟲
+ *          └─ AVIF and MP4: image_probe_boxes.c
  *
  * Invariants
  *  1. Each step consumes at least one byte or ends the walk, so the time is linear in the bytes.
  *  2. Dimensions are checked the moment they are read, before anything is done with them.
  *  3. Nothing is allocated and no length from outside is used but as a number to pass over.
  */
-#include "io/image_probe.h"
+#include "io/image_probe_priv.h"
 
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
-enum step {
-	SNIFF,
-	PNG_CHUNK,
-	PNG_HEADER,
-	PNG_END,
-	JPEG_MARKER,
-	JPEG_LENGTH,
-	JPEG_FRAME,
-	JPEG_SCAN,
-	WEBP_FIRST,
-	WEBP_LONG,
-	WEBP_CHUNK,
-	GIF_SCREEN,
-	GIF_BLOCK,
-	GIF_LABEL,
-	GIF_FRAME,
-	GIF_SUB
-};
-
 enum { SNIFF_BYTES = 12, PARTS_MAX = 100 * 1000, PNG_EXTRA_MAX = 1000, SCANS_MAX = 200, JPEG_SEGMENTS_MAX = 4000 };
 
 static const uint8_t png_signature[8] = { 0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n' };
-
-static uint32_t be16(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 8 | p[1];
-}
-
-static uint32_t be32(const uint8_t *p)
-{
-	return be16(p) << 16 | be16(p + 2);
-}
 
 static uint32_t le16(const uint8_t *p)
 {
@@ -79,14 +51,14 @@ static uint32_t crc_of(const uint8_t *p, size_t n)
 	return ~crc;
 }
 
-static void next(struct image_probe *p, enum step step, uint8_t want)
+void probe_next(struct image_probe *p, enum probe_step step, uint8_t want)
 {
 	p->step = (uint8_t)step;
 	p->want = want;
 	p->held = 0;
 }
 
-static void end_with(struct image_probe *p, enum image_verdict verdict)
+void probe_end_with(struct image_probe *p, enum image_verdict verdict)
 {
 	p->verdict = verdict;
 	p->skip = 0;
@@ -94,23 +66,23 @@ static void end_with(struct image_probe *p, enum image_verdict verdict)
 
 static void broken(struct image_probe *p)
 {
-	end_with(p, IMAGE_BROKEN);
+	probe_end_with(p, IMAGE_BROKEN);
 }
 
 /* The last part was met; there must have been pixels in between. */
 static void whole(struct image_probe *p)
 {
-	end_with(p, p->width && p->has_pixels ? IMAGE_WHOLE : IMAGE_BROKEN);
+	probe_end_with(p, p->width && p->has_pixels ? IMAGE_WHOLE : IMAGE_BROKEN);
 }
 
-static bool set_dimensions(struct image_probe *p, uint64_t width, uint64_t height)
+bool probe_set_dimensions(struct image_probe *p, uint64_t width, uint64_t height)
 {
 	if (width == 0 || height == 0) {
 		broken(p);
 		return false;
 	}
 	if (width > IMAGE_SIDE_MAX || height > IMAGE_SIDE_MAX || width * height > IMAGE_PIXELS_MAX) {
-		end_with(p, IMAGE_TOO_BIG);
+		probe_end_with(p, IMAGE_TOO_BIG);
 		return false;
 	}
 	p->width = (unsigned)width;
@@ -118,11 +90,11 @@ static bool set_dimensions(struct image_probe *p, uint64_t width, uint64_t heigh
 	return true;
 }
 
-static bool count_part(struct image_probe *p, uint32_t most)
+bool probe_count_part(struct image_probe *p, uint32_t most)
 {
 	if (++p->parts <= most)
 		return true;
-	end_with(p, IMAGE_TOO_BIG);
+	probe_end_with(p, IMAGE_TOO_BIG);
 	return false;
 }
 
@@ -146,7 +118,7 @@ static void png_header(struct image_probe *p)
 	const uint8_t *h = p->hold; /* length, "IHDR", 13 bytes, crc */
 	uint8_t depth = h[16], colour = h[17];
 
-	if (be32(h) != 13 || memcmp(h + 4, "IHDR", 4) != 0 || be32(h + 21) != crc_of(h + 4, 17)) {
+	if (probe_be32(h) != 13 || memcmp(h + 4, "IHDR", 4) != 0 || probe_be32(h + 21) != crc_of(h + 4, 17)) {
 		broken(p);
 		return;
 	}
@@ -154,13 +126,13 @@ static void png_header(struct image_probe *p)
 		broken(p);
 		return;
 	}
-	if (set_dimensions(p, be32(h + 8), be32(h + 12)))
-		next(p, PNG_CHUNK, 8);
+	if (probe_set_dimensions(p, probe_be32(h + 8), probe_be32(h + 12)))
+		probe_next(p, PNG_CHUNK, 8);
 }
 
 static void png_chunk(struct image_probe *p)
 {
-	uint32_t length = be32(p->hold);
+	uint32_t length = probe_be32(p->hold);
 	const uint8_t *type = p->hold + 4;
 	bool is_data = memcmp(type, "IDAT", 4) == 0;
 
@@ -172,20 +144,20 @@ static void png_chunk(struct image_probe *p)
 		if (length)
 			broken(p);
 		else
-			next(p, PNG_END, 4);
+			probe_next(p, PNG_END, 4);
 		return;
 	}
 	/* Ten thousand little text chunks cost a decoder more than the picture does. */
-	if (!is_data && !count_part(p, PNG_EXTRA_MAX))
+	if (!is_data && !probe_count_part(p, PNG_EXTRA_MAX))
 		return;
 	p->has_pixels |= is_data;
 	p->skip = (uint64_t)length + 4;
-	next(p, PNG_CHUNK, 8);
+	probe_next(p, PNG_CHUNK, 8);
 }
 
 static void png_end(struct image_probe *p)
 {
-	if (be32(p->hold) == 0xae426082u) /* the CRC of an empty IEND */
+	if (probe_be32(p->hold) == 0xae426082u) /* the CRC of an empty IEND */
 		whole(p);
 	else
 		broken(p);
@@ -215,14 +187,14 @@ static void jpeg_marker(struct image_probe *p)
 		return;
 	}
 	if (marker == 0x01 || (marker >= 0xd0 && marker <= 0xd7)) {
-		next(p, JPEG_MARKER, 2);
+		probe_next(p, JPEG_MARKER, 2);
 		return;
 	}
 	if (marker < 0xc0 || marker == 0xd8) {
 		broken(p);
 		return;
 	}
-	if (!count_part(p, JPEG_SEGMENTS_MAX))
+	if (!probe_count_part(p, JPEG_SEGMENTS_MAX))
 		return;
 	p->step = JPEG_LENGTH; /* the marker stays in hold[1] */
 	p->want = 4;
@@ -231,7 +203,7 @@ static void jpeg_marker(struct image_probe *p)
 static void jpeg_length(struct image_probe *p)
 {
 	uint8_t marker = p->hold[1];
-	uint32_t length = be16(p->hold + 2);
+	uint32_t length = probe_be16(p->hold + 2);
 
 	if (length < 2 || (marker == 0xda && !p->width)) {
 		broken(p);
@@ -248,24 +220,24 @@ static void jpeg_length(struct image_probe *p)
 	}
 	p->skip = length - 2;
 	if (marker != 0xda) {
-		next(p, JPEG_MARKER, 2);
+		probe_next(p, JPEG_MARKER, 2);
 		return;
 	}
 	p->has_pixels = true;
 	if (++p->scans > SCANS_MAX)
-		end_with(p, IMAGE_TOO_BIG);
+		probe_end_with(p, IMAGE_TOO_BIG);
 	else
-		next(p, JPEG_SCAN, 2);
+		probe_next(p, JPEG_SCAN, 2);
 }
 
 static void jpeg_frame(struct image_probe *p)
 {
-	uint32_t length = be16(p->hold + 2);
+	uint32_t length = probe_be16(p->hold + 2);
 
-	if (!set_dimensions(p, be16(p->hold + 7), be16(p->hold + 5)))
+	if (!probe_set_dimensions(p, probe_be16(p->hold + 7), probe_be16(p->hold + 5)))
 		return;
 	p->skip = length - 7;
-	next(p, JPEG_MARKER, 2);
+	probe_next(p, JPEG_MARKER, 2);
 }
 
 /* Inside coded data: 0xff 0x00 is a byte, 0xff 0xd0..d7 a restart; everything else is a marker. */
@@ -278,7 +250,7 @@ static void jpeg_scan(struct image_probe *p)
 		return;
 	}
 	if (marker == 0 || (marker >= 0xd0 && marker <= 0xd7)) {
-		next(p, JPEG_SCAN, 2);
+		probe_next(p, JPEG_SCAN, 2);
 		return;
 	}
 	p->step = JPEG_MARKER;
@@ -297,7 +269,7 @@ static bool webp_dimensions(struct image_probe *p, const uint8_t *chunk)
 			return false;
 		}
 		p->has_pixels = true;
-		return set_dimensions(p, le16(body + 6) & 0x3fff, le16(body + 8) & 0x3fff);
+		return probe_set_dimensions(p, le16(body + 6) & 0x3fff, le16(body + 8) & 0x3fff);
 	}
 	if (memcmp(chunk, "VP8L", 4) == 0) {
 		uint32_t bits = le32(body + 1);
@@ -307,10 +279,10 @@ static bool webp_dimensions(struct image_probe *p, const uint8_t *chunk)
 			return false;
 		}
 		p->has_pixels = true;
-		return set_dimensions(p, (bits & 0x3fff) + 1, (bits >> 14 & 0x3fff) + 1);
+		return probe_set_dimensions(p, (bits & 0x3fff) + 1, (bits >> 14 & 0x3fff) + 1);
 	}
 	if (memcmp(chunk, "VP8X", 4) == 0 && le32(chunk + 4) == 10)
-		return set_dimensions(p, (uint64_t)le24(body + 4) + 1, (uint64_t)le24(body + 7) + 1);
+		return probe_set_dimensions(p, (uint64_t)le24(body + 4) + 1, (uint64_t)le24(body + 7) + 1);
 	broken(p);
 	return false;
 }
@@ -326,9 +298,9 @@ static void webp_pass(struct image_probe *p, uint64_t at, uint32_t length, unsig
 	}
 	p->skip = padded - read;
 	if (at + padded == p->end)
-		next(p, WEBP_CHUNK, 0); /* nothing more to read: the end is met after the skip */
+		probe_next(p, WEBP_CHUNK, 0); /* nothing more to read: the end is met after the skip */
 	else
-		next(p, WEBP_CHUNK, 8);
+		probe_next(p, WEBP_CHUNK, 8);
 }
 
 /* A lossless picture may be shorter than the ten bytes that the other two kinds begin with. */
@@ -364,7 +336,7 @@ static void webp_chunk(struct image_probe *p, uint64_t at)
 		whole(p);
 		return;
 	}
-	if (!count_part(p, PARTS_MAX))
+	if (!probe_count_part(p, PARTS_MAX))
 		return;
 	if (memcmp(name, "VP8 ", 4) == 0 || memcmp(name, "VP8L", 4) == 0 || memcmp(name, "ANMF", 4) == 0)
 		p->has_pixels = true;
@@ -380,10 +352,10 @@ static uint64_t gif_table_bytes(uint8_t flags)
 
 static void gif_screen(struct image_probe *p)
 {
-	if (!set_dimensions(p, le16(p->hold + 6), le16(p->hold + 8)))
+	if (!probe_set_dimensions(p, le16(p->hold + 6), le16(p->hold + 8)))
 		return;
 	p->skip = gif_table_bytes(p->hold[10]);
-	next(p, GIF_BLOCK, 1);
+	probe_next(p, GIF_BLOCK, 1);
 }
 
 static void gif_block(struct image_probe *p)
@@ -394,12 +366,12 @@ static void gif_block(struct image_probe *p)
 		whole(p);
 		return;
 	}
-	if (!count_part(p, PARTS_MAX))
+	if (!probe_count_part(p, PARTS_MAX))
 		return;
 	if (kind == 0x21)
-		next(p, GIF_LABEL, 1);
+		probe_next(p, GIF_LABEL, 1);
 	else if (kind == 0x2c)
-		next(p, GIF_FRAME, 9);
+		probe_next(p, GIF_FRAME, 9);
 	else
 		broken(p);
 }
@@ -414,24 +386,24 @@ static void gif_frame(struct image_probe *p)
 	}
 	p->skip = gif_table_bytes(p->hold[8]) + 1; /* the colour table and the code size */
 	p->has_pixels = true;
-	next(p, GIF_SUB, 1);
+	probe_next(p, GIF_SUB, 1);
 }
 
 static void gif_sub(struct image_probe *p)
 {
 	if (p->hold[0] == 0) {
-		next(p, GIF_BLOCK, 1);
+		probe_next(p, GIF_BLOCK, 1);
 		return;
 	}
 	p->skip = p->hold[0];
-	next(p, GIF_SUB, 1);
+	probe_next(p, GIF_SUB, 1);
 }
 
 /* ---- the machine ---- */
 
 static void walk(struct image_probe *p, const uint8_t *bytes, size_t n, uint64_t at);
 
-/* Twelve bytes tell the four types apart; the next step wants what it needs on top of them. */
+/* Twelve bytes tell the types apart; the next step wants what it needs on top of them. */
 static void sniff(struct image_probe *p)
 {
 	const uint8_t *h = p->hold;
@@ -439,14 +411,14 @@ static void sniff(struct image_probe *p)
 	if (memcmp(h, png_signature, 8) == 0) {
 		p->type = IMAGE_PNG;
 		memmove(p->hold, h + 8, 4);
-		next(p, PNG_HEADER, 25);
+		probe_next(p, PNG_HEADER, 25);
 		p->held = 4;
 	} else if (h[0] == 0xff && h[1] == 0xd8 && h[2] == 0xff) {
 		uint8_t rest[SNIFF_BYTES - 2];
 
 		memcpy(rest, h + 2, sizeof(rest));
 		p->type = IMAGE_JPEG;
-		next(p, JPEG_MARKER, 2);
+		probe_next(p, JPEG_MARKER, 2);
 		walk(p, rest, sizeof(rest), 2);
 	} else if (memcmp(h, "RIFF", 4) == 0 && memcmp(h + 8, "WEBP", 4) == 0) {
 		p->type = IMAGE_WEBP;
@@ -456,15 +428,15 @@ static void sniff(struct image_probe *p)
 		p->type = IMAGE_GIF;
 		p->step = GIF_SCREEN;
 		p->want = 13;
-	} else {
-		end_with(p, IMAGE_NOT_ONE);
+	} else if (!probe_boxes_sniff(p)) {
+		probe_end_with(p, IMAGE_NOT_ONE);
 	}
 }
 
 /* `at`: how many bytes of the file were consumed. */
 static void run_step(struct image_probe *p, uint64_t at)
 {
-	switch ((enum step)p->step) {
+	switch ((enum probe_step)p->step) {
 	case SNIFF: sniff(p); break;
 	case PNG_HEADER: png_header(p); break;
 	case PNG_CHUNK: png_chunk(p); break;
@@ -478,9 +450,15 @@ static void run_step(struct image_probe *p, uint64_t at)
 	case WEBP_CHUNK: webp_chunk(p, at); break;
 	case GIF_SCREEN: gif_screen(p); break;
 	case GIF_BLOCK: gif_block(p); break;
-	case GIF_LABEL: next(p, GIF_SUB, 1); break;
+	case GIF_LABEL: probe_next(p, GIF_SUB, 1); break;
 	case GIF_FRAME: gif_frame(p); break;
 	case GIF_SUB: gif_sub(p); break;
+	case BOX_BRAND:
+	case BOX_HEAD:
+	case BOX_LARGE:
+	case BOX_TRACK:
+	case BOX_TRACK_SIZE:
+	case BOX_EXTENT: probe_boxes_step(p, at); break;
 	}
 }
 
@@ -545,8 +523,16 @@ enum image_verdict image_probe_feed(struct image_probe *p, const void *bytes, si
 
 enum image_verdict image_probe_end(struct image_probe *p)
 {
-	if (p->verdict == IMAGE_MORE)
-		p->verdict = p->type == IMAGE_UNKNOWN ? IMAGE_NOT_ONE : IMAGE_TRUNCATED;
+	if (p->verdict != IMAGE_MORE)
+		return p->verdict;
+	if (p->type == IMAGE_UNKNOWN)
+		p->verdict = IMAGE_NOT_ONE;
+	else if (p->type == IMAGE_AVIF || p->type == IMAGE_MP4)
+		p->verdict = probe_boxes_end(p);
+	else
+		p->verdict = IMAGE_TRUNCATED;
+	if (p->verdict == IMAGE_WHOLE)
+		p->end = p->size;
 	return p->verdict;
 }
 
@@ -585,6 +571,8 @@ const char *image_type_mime(enum image_type type)
 	case IMAGE_JPEG: return "image/jpeg";
 	case IMAGE_WEBP: return "image/webp";
 	case IMAGE_GIF: return "image/gif";
+	case IMAGE_AVIF: return "image/avif";
+	case IMAGE_MP4: return "video/mp4";
 	case IMAGE_UNKNOWN: break;
 	}
 	return "application/octet-stream";
@@ -597,6 +585,8 @@ const char *image_type_extension(enum image_type type)
 	case IMAGE_JPEG: return "jpg";
 	case IMAGE_WEBP: return "webp";
 	case IMAGE_GIF: return "gif";
+	case IMAGE_AVIF: return "avif";
+	case IMAGE_MP4: return "mp4";
 	case IMAGE_UNKNOWN: break;
 	}
 	return "";
@@ -607,7 +597,7 @@ const char *image_verdict_text(enum image_verdict verdict)
 	switch (verdict) {
 	case IMAGE_MORE: return "the picture has not ended";
 	case IMAGE_WHOLE: return "the picture is whole";
-	case IMAGE_NOT_ONE: return "this is not a PNG, JPEG, WEBP or GIF picture";
+	case IMAGE_NOT_ONE: return "this is neither a PNG, JPEG, WEBP, GIF or AVIF picture nor an MP4 video";
 	case IMAGE_BROKEN: return "the picture is damaged";
 	case IMAGE_TRUNCATED: return "the picture is cut short";
 	case IMAGE_TOO_BIG: return "the picture is larger than 40 megapixels or 16,384 pixels a side";

@@ -189,6 +189,127 @@ static void gif_whole(struct buf *b, uint32_t width, uint32_t height, int frames
 	buf_byte(b, 0x3b);
 }
 
+/* ---- AVIF, MP4 ---- */
+
+/* Opens a box and returns where its length stands, for box_end. */
+static size_t box_start(struct buf *b, const char *name)
+{
+	size_t at = buf_len(b);
+
+	put_be32(b, 0);
+	buf_cstr(b, name);
+	return at;
+}
+
+static void box_end(struct buf *b, size_t at)
+{
+	uint32_t n = (uint32_t)(buf_len(b) - at);
+
+	for (int i = 0; i < 4; i++)
+		b->p[b->from + at + (size_t)i] = (char)(n >> (24 - 8 * i));
+}
+
+static void box(struct buf *b, const char *name, size_t n)
+{
+	size_t at = box_start(b, name);
+
+	put_fill(b, n);
+	box_end(b, at);
+}
+
+static void put_ftyp(struct buf *b, const char *brands)
+{
+	size_t at = box_start(b, "ftyp");
+
+	buf_put(b, brands, 4);
+	put_be32(b, 512);
+	buf_cstr(b, brands + 4);
+	box_end(b, at);
+}
+
+static void put_extent(struct buf *b, uint32_t width, uint32_t height)
+{
+	size_t at = box_start(b, "ispe");
+
+	put_be32(b, 0);
+	put_be32(b, width);
+	put_be32(b, height);
+	box_end(b, at);
+}
+
+static void avif_whole(struct buf *b, const char *brands, uint32_t width, uint32_t height)
+{
+	size_t meta, iprp, ipco;
+
+	buf_reset(b);
+	put_ftyp(b, brands);
+	meta = box_start(b, "meta");
+	put_be32(b, 0);
+	box(b, "hdlr", 25);
+	iprp = box_start(b, "iprp");
+	ipco = box_start(b, "ipco");
+	put_extent(b, 64, 48); /* a thumbnail's */
+	put_extent(b, width, height);
+	box(b, "pixi", 8);
+	box_end(b, ipco);
+	box(b, "ipma", 9);
+	box_end(b, iprp);
+	box_end(b, meta);
+	box(b, "mdat", 200);
+}
+
+static void put_track(struct buf *b, int version, bool lies, uint32_t width, uint32_t height)
+{
+	size_t trak = box_start(b, "trak"), tkhd = box_start(b, "tkhd");
+
+	buf_byte(b, (char)version);
+	put_fill(b, version ? 51 : 39);
+	for (uint32_t i = 0; i < 9; i++)
+		put_be32(b, i == 8 ? 0x40000000 : (lies ? i == 1 || i == 3 : i == 0 || i == 4) ? 0x10000 : 0);
+	put_be32(b, width << 16);
+	put_be32(b, height << 16);
+	box_end(b, tkhd);
+	box(b, "mdia", 300);
+	box_end(b, trak);
+}
+
+static void put_movie(struct buf *b, int version, bool lies, uint32_t width, uint32_t height)
+{
+	size_t moov = box_start(b, "moov");
+
+	box(b, "mvhd", 100);
+	put_track(b, 0, false, 0, 0); /* the sound */
+	put_track(b, version, lies, width, height);
+	box(b, "udta", 0);
+	box_end(b, moov);
+}
+
+enum movie_kind { INDEX_FIRST, INDEX_LAST, LARGE_DATA, FRAGMENTS };
+
+static void mp4_whole(struct buf *b, enum movie_kind kind, uint32_t width, uint32_t height)
+{
+	buf_reset(b);
+	put_ftyp(b, "isomiso2avc1mp41");
+	if (kind != INDEX_LAST)
+		put_movie(b, kind == FRAGMENTS, false, width, height);
+	if (kind == LARGE_DATA) {
+		put_be32(b, 1);
+		buf_cstr(b, "mdat");
+		put_be32(b, 0);
+		put_be32(b, 16 + 70 * 1000);
+		put_fill(b, 70 * 1000);
+		return;
+	}
+	for (int i = 0; i < (kind == FRAGMENTS ? 3 : 1); i++) {
+		if (kind == FRAGMENTS)
+			box(b, "moof", 90);
+		box(b, "mdat", 500);
+	}
+	box(b, "free", 0);
+	if (kind == INDEX_LAST)
+		put_movie(b, 0, false, width, height);
+}
+
 /* ---- checks ---- */
 
 static struct image_probe probe_in_pieces(struct str s, size_t piece)
@@ -269,6 +390,34 @@ static void test_whole_pictures(void **state)
 	buf_clear(&b);
 }
 
+static void test_whole_boxes(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 4 << 20);
+	avif_whole(&b, "avifavifmif1miaf", 1024, 768);
+	expect("avif", buf_view(&b), IMAGE_AVIF, IMAGE_WHOLE, 1024, 768, 0);
+	avif_whole(&b, "mif1miafavif", 16, 48);
+	expect("avif by its third brand", buf_view(&b), IMAGE_AVIF, IMAGE_WHOLE, 64, 48, 0);
+	avif_whole(&b, "avismsf1iso8", 300, 200);
+	expect("avif with frames", buf_view(&b), IMAGE_AVIF, IMAGE_WHOLE, 300, 200, 0);
+	mp4_whole(&b, INDEX_FIRST, 1280, 720);
+	expect("mp4", buf_view(&b), IMAGE_MP4, IMAGE_WHOLE, 1280, 720, 0);
+	mp4_whole(&b, INDEX_LAST, 1920, 1080);
+	expect("mp4, index last", buf_view(&b), IMAGE_MP4, IMAGE_WHOLE, 1920, 1080, 0);
+	mp4_whole(&b, LARGE_DATA, 16, 16);
+	expect("mp4, 64-bit length", buf_view(&b), IMAGE_MP4, IMAGE_WHOLE, 16, 16, 0);
+	mp4_whole(&b, FRAGMENTS, 640, 360);
+	expect("mp4 in fragments", buf_view(&b), IMAGE_MP4, IMAGE_WHOLE, 640, 360, 0);
+	buf_reset(&b);
+	put_ftyp(&b, "mp42isom");
+	put_movie(&b, 0, true, 1280, 720);
+	box(&b, "mdat", 10);
+	expect("mp4 on its side", buf_view(&b), IMAGE_MP4, IMAGE_WHOLE, 720, 1280, 0);
+	buf_clear(&b);
+}
+
 /* Every shorter version of a whole picture is cut short, and none is called whole. */
 static void test_cut_short(void **state)
 {
@@ -276,7 +425,7 @@ static void test_cut_short(void **state)
 
 	(void)state;
 	buf_init(&b, 1 << 20);
-	for (int kind = 0; kind < 6; kind++) {
+	for (int kind = 0; kind < 8; kind++) {
 		struct str s;
 
 		if (kind == 0)
@@ -285,8 +434,12 @@ static void test_cut_short(void **state)
 			jpeg_whole(&b, 64, 64, 2);
 		else if (kind < 5)
 			webp_whole(&b, (enum webp_kind)(kind - 2), 64, 64);
-		else
+		else if (kind == 5)
 			gif_whole(&b, 64, 64, 2);
+		else if (kind == 6)
+			avif_whole(&b, "avifmif1", 64, 64);
+		else
+			mp4_whole(&b, INDEX_LAST, 64, 64);
 		s = buf_view(&b);
 		for (size_t n = 0; n < s.n; n++) {
 			struct image_probe p = probe_in_pieces(str_sub(s, 0, n), 11), q = probe_file(str_sub(s, 0, n));
@@ -321,6 +474,17 @@ static void test_too_big(void **state)
 	expect("jpeg", buf_view(&b), IMAGE_JPEG, IMAGE_TOO_BIG, 0, 0, 0);
 	jpeg_whole(&b, 16, 16, 5000);
 	expect("jpeg of 5000 scans", buf_view(&b), IMAGE_JPEG, IMAGE_TOO_BIG, 16, 16, 0);
+	avif_whole(&b, "avifmif1", 20000, 1);
+	expect("avif", buf_view(&b), IMAGE_AVIF, IMAGE_TOO_BIG, 64, 48, 0);
+	avif_whole(&b, "avifmif1", 0xffffffff, 0xffffffff);
+	expect("avif of 2^32 - 1", buf_view(&b), IMAGE_AVIF, IMAGE_TOO_BIG, 64, 48, 0);
+	mp4_whole(&b, INDEX_FIRST, 16000, 16000);
+	expect("mp4", buf_view(&b), IMAGE_MP4, IMAGE_TOO_BIG, 0, 0, 0);
+	buf_reset(&b);
+	put_ftyp(&b, "isommp41");
+	for (int i = 0; i < 30000; i++)
+		box(&b, "free", 0);
+	expect("mp4 of 30000 boxes", buf_view(&b), IMAGE_MP4, IMAGE_TOO_BIG, 0, 0, 0);
 	gif_whole(&b, 20000, 1, 1);
 	expect("gif", buf_view(&b), IMAGE_GIF, IMAGE_TOO_BIG, 0, 0, 0);
 	png_start(&b, 16, 16, "\x08\x02\0\0\0");
@@ -401,6 +565,73 @@ static void test_broken(void **state)
 	buf_clear(&b);
 }
 
+static void test_broken_boxes(void **state)
+{
+	struct buf b;
+	size_t at;
+
+	(void)state;
+	buf_init(&b, 1 << 20);
+	mp4_whole(&b, INDEX_FIRST, 64, 64);
+	b.p[b.from + 28 + 3] = 7;
+	expect_broken("box of 7 bytes", &b);
+	mp4_whole(&b, LARGE_DATA, 64, 64);
+	b.p[b.from + 28 + 8] = 1; /* mvhd reaches far behind moov */
+	expect_broken("box longer than the one it is in", &b);
+	avif_whole(&b, "avifmif1", 0, 64);
+	expect_broken("avif of width 0", &b);
+	buf_reset(&b);
+	put_ftyp(&b, "isommp41");
+	at = box_start(&b, "moov");
+	put_be32(&b, 0);
+	box_end(&b, at);
+	box(&b, "mdat", 10);
+	expect_broken("half a head inside moov", &b);
+	buf_reset(&b);
+	put_ftyp(&b, "isommp41");
+	put_be32(&b, 0);
+	buf_cstr(&b, "mdat and whatever follows");
+	expect_broken("box up to the end of the file", &b);
+	buf_reset(&b);
+	put_ftyp(&b, "isommp41");
+	put_be32(&b, 1);
+	buf_put(&b, "mdat\xff\xff\xff\xff\xff\xff\xff\xff", 12);
+	expect_broken("box of 2^64 - 1 bytes", &b);
+	buf_clear(&b);
+}
+
+/* Nothing says that these have ended, and something is missing in each. */
+static void test_parts_missing(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 1 << 20);
+	put_ftyp(&b, "isommp41");
+	box(&b, "mdat", 100);
+	expect("no index", buf_view(&b), IMAGE_MP4, IMAGE_TRUNCATED, 0, 0, 0);
+	buf_reset(&b);
+	put_ftyp(&b, "isommp41");
+	put_movie(&b, 0, false, 64, 32);
+	expect("no data", buf_view(&b), IMAGE_MP4, IMAGE_TRUNCATED, 64, 32, 0);
+	box(&b, "mdat", 0);
+	expect("empty data", buf_view(&b), IMAGE_MP4, IMAGE_TRUNCATED, 64, 32, 0);
+	box(&b, "mdat", 5);
+	expect("data in the second box", buf_view(&b), IMAGE_MP4, IMAGE_WHOLE, 64, 32, 0);
+	buf_byte(&b, 0);
+	expect("a byte too many", buf_view(&b), IMAGE_MP4, IMAGE_TRUNCATED, 64, 32, 0);
+	buf_reset(&b);
+	put_ftyp(&b, "M4A mp42");
+	put_movie(&b, 0, false, 0, 0);
+	box(&b, "mdat", 100);
+	expect("sound only", buf_view(&b), IMAGE_MP4, IMAGE_TRUNCATED, 0, 0, 0);
+	buf_reset(&b);
+	put_ftyp(&b, "heicmif1heic");
+	box(&b, "mdat", 100);
+	expect("heic", buf_view(&b), IMAGE_UNKNOWN, IMAGE_NOT_ONE, 0, 0, 0);
+	buf_clear(&b);
+}
+
 static void test_not_pictures(void **state)
 {
 	static const char *const texts[] = { "<svg xmlns='http://www.w3.org/2000/svg'/>",
@@ -418,6 +649,10 @@ static void test_names(void **state)
 	(void)state;
 	assert_string_equal(image_type_mime(IMAGE_JPEG), "image/jpeg");
 	assert_string_equal(image_type_extension(IMAGE_JPEG), "jpg");
+	assert_string_equal(image_type_mime(IMAGE_AVIF), "image/avif");
+	assert_string_equal(image_type_extension(IMAGE_AVIF), "avif");
+	assert_string_equal(image_type_mime(IMAGE_MP4), "video/mp4");
+	assert_string_equal(image_type_extension(IMAGE_MP4), "mp4");
 	assert_string_equal(image_type_mime(IMAGE_UNKNOWN), "application/octet-stream");
 	for (int v = IMAGE_MORE; v <= IMAGE_TOO_BIG; v++)
 		assert_true(strlen(image_verdict_text((enum image_verdict)v)) > 10);
@@ -426,9 +661,11 @@ static void test_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_whole_pictures), cmocka_unit_test(test_cut_short),
-		cmocka_unit_test(test_too_big),        cmocka_unit_test(test_broken),
-		cmocka_unit_test(test_not_pictures),   cmocka_unit_test(test_names),
+		cmocka_unit_test(test_whole_pictures), cmocka_unit_test(test_whole_boxes),
+		cmocka_unit_test(test_cut_short),      cmocka_unit_test(test_too_big),
+		cmocka_unit_test(test_broken),         cmocka_unit_test(test_broken_boxes),
+		cmocka_unit_test(test_parts_missing),  cmocka_unit_test(test_not_pictures),
+		cmocka_unit_test(test_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
