@@ -106,6 +106,7 @@ struct trial {
 	const struct imago_driver *driver;
 	struct imago_memory *memory;
 	struct imago_task task;
+	struct imago_input inputs[2];
 	struct imago_outcome outcome;
 };
 
@@ -121,6 +122,33 @@ static bool builds(struct trial *t)
 	struct imago_call call = { 0 };
 
 	return t->driver->build_submit(&t->task, &account, t->memory, &call, &t->outcome);
+}
+
+static void give(struct trial *t, enum imago_role role)
+{
+	t->inputs[t->task.input_count++] = (struct imago_input){
+		.role = role,
+		.content_type = STR("image/png"),
+		.width = 1024,
+		.height = 1024,
+		.bytes = 100000,
+		.url = STR("https://pictures.example/1.png"),
+	};
+}
+
+/* The pictures that come with a task of this operation. */
+static void give_inputs(struct trial *t, enum imago_operation op)
+{
+	t->task.inputs = t->inputs;
+	t->task.input_count = 0;
+	if (op != IMAGO_TEXT_TO_IMAGE && op != IMAGO_VIDEO)
+		give(t, IMAGO_SOURCE);
+	if (op == IMAGO_INPAINT && t->driver->mask_style != IMAGO_MASK_PAINTED)
+		give(t, IMAGO_MASK);
+	if (op == IMAGO_CONTROLNET)
+		give(t, IMAGO_CONTROL);
+	if (op == IMAGO_FACE_SWAP)
+		give(t, IMAGO_FACE);
 }
 
 /* Every ratio in every format, for one operation. */
@@ -141,6 +169,19 @@ static bool builds_all(struct trial *t)
 	return true;
 }
 
+/* A video is made from words or from a picture, as its model wants. */
+static bool does(struct trial *t, enum imago_operation op)
+{
+	t->task.operation = op;
+	give_inputs(t, op);
+	if (builds_all(t))
+		return true;
+	if (op != IMAGO_VIDEO)
+		return false;
+	give(t, IMAGO_SOURCE);
+	return builds_all(t);
+}
+
 static bool check_row(const struct catalog_row *row, struct arena *a, struct str *why)
 {
 	struct trial t = {
@@ -153,7 +194,12 @@ static bool check_row(const struct catalog_row *row, struct arena *a, struct str
 		          .params = row->params,
 		          .prompt = STR("trial"),
 		          .num_images = row->max_images,
-		          .quality = STR("high") },
+		          .quality = STR("high"),
+		          .strength = -1,
+		          .guidance = -1,
+		          .control = STR("canny"),
+		          .control_weight = -1,
+		          .extra = STR("{}") },
 	};
 
 	if (!t.driver) {
@@ -167,8 +213,7 @@ static bool check_row(const struct catalog_row *row, struct arena *a, struct str
 		return false;
 	}
 	for (unsigned op = 0; op < IMAGO_OPERATIONS; op++) {
-		t.task.operation = (enum imago_operation)op;
-		if ((row->operations & (1u << op)) && !builds_all(&t)) {
+		if ((row->operations & (1u << op)) && !does(&t, (enum imago_operation)op)) {
 			*why = arena_printf(a, "model %.*s: %.*s", STRF(row->name), STRF(t.outcome.message));
 			return false;
 		}
