@@ -15,7 +15,7 @@
 
 #define SESSION_COOKIE "imago_session"
 
-enum { SESSION_SIZE = 160 };
+enum { SESSION_SIZE = 512 };
 
 static struct str host_name(struct str host)
 {
@@ -56,10 +56,11 @@ struct str api_cookie(const struct http_req *http, const char *name)
 	return (struct str){ NULL, 0 };
 }
 
-/* "expiry_s|user_id|name" in base64url, sealed: a name may have characters that a cookie may not. */
+/* "expiry_s|user_id|hash of the key|name" in base64url, sealed: a name may have characters that a cookie may not. It
+ * says who it was that signed in; whether the key still counts is looked up. */
 static bool session_open(struct api_req *r)
 {
-	struct str sealed = api_cookie(r->http, SESSION_COOKIE), encoded, payload, until, id;
+	struct str sealed = api_cookie(r->http, SESSION_COOKIE), encoded, payload, until, id, hash;
 	uint8_t plain[SESSION_SIZE];
 	int64_t until_s;
 	size_t n;
@@ -70,7 +71,8 @@ static bool session_open(struct api_req *r)
 	payload = (struct str){ (const char *)plain, n };
 	until = str_cut(&payload, '|');
 	id = str_cut(&payload, '|');
-	if (!payload.p || !str_to_i64(until, &until_s) || until_s * 1000000 < wall_us())
+	hash = str_cut(&payload, '|');
+	if (!payload.p || !hex_decode(hash, r->who.key_hash, SHA256_BYTES) || !str_to_i64(until, &until_s) || until_s * 1000000 < wall_us())
 		return false;
 	r->by_cookie = true;
 	return str_to_cstr(id, r->who.user_id, sizeof r->who.user_id) &&
@@ -79,12 +81,13 @@ static bool session_open(struct api_req *r)
 
 void api_session_write(struct api_req *r, const struct identity *who, struct buf *out)
 {
-	char payload[SESSION_SIZE], encoded[SESSION_SIZE * 2];
+	char payload[SESSION_SIZE], encoded[SESSION_SIZE * 2], hash[SHA256_HEX + 1] = "";
 	struct buf sealed;
 	size_t n;
 
-	snprintf(payload, sizeof payload, "%lld|%s|%s", (long long)(wall_us() / 1000000 + API_SESSION_S), who->user_id,
-	         who->name);
+	hex_encode(who->key_hash, SHA256_BYTES, hash);
+	snprintf(payload, sizeof payload, "%lld|%s|%s|%s", (long long)(wall_us() / 1000000 + API_SESSION_S),
+	         who->user_id, hash, who->name);
 	buf_init(&sealed, 1024);
 	n = base64url_encode((const uint8_t *)payload, strlen(payload), encoded);
 	links_seal(r->api->core->links, &sealed, (struct str){ encoded, n });
@@ -123,6 +126,22 @@ static void identified(struct api_req *r)
 		return;
 	}
 	r->next(r);
+}
+
+/* ---- by nothing ---- */
+
+static void identify_nobody(struct api_req *r)
+{
+	if (r->api->settings.anonymous && users_local(r->api->core->users, &r->who))
+		identified(r);
+	else if (r->access == ACCESS_PAGE)
+		r->next(r);
+	else
+		api_fail_with(r,
+		              &(struct fault){ .code = r->api->settings.anonymous ? FAULT_STORE_DOWN
+		                                                                  : FAULT_UNAUTHORIZED,
+		                               .retry_after_s = 1 },
+		              NULL);
 }
 
 /* ---- by key ---- */
@@ -165,6 +184,46 @@ static void identify_by_key(struct api_req *r, struct str key)
 	users_by_key(users, &r->auth, key);
 }
 
+/* ---- by session ---- */
+
+/* Revoked or disabled since: the session has ended with it, and its cookie counts for nothing. While the database is
+ * not there the seal alone is believed: nothing can be read or changed then. */
+static void session_judged(struct api_req *r, enum fault_code code, const struct identity *who)
+{
+	if (code != FAULT_UNAUTHORIZED) {
+		if (code == FAULT_NONE)
+			r->who = *who;
+		identified(r);
+		return;
+	}
+	r->by_cookie = false;
+	identify_nobody(r);
+}
+
+static void session_answered(struct op *op)
+{
+	struct users_call *auth = CONTAINER_OF(op, struct users_call, op);
+	struct api_req *r = CONTAINER_OF(auth, struct api_req, auth);
+
+	r->drop = NULL;
+	session_judged(r, op->fault.code, &auth->who);
+}
+
+static void identify_by_session(struct api_req *r)
+{
+	struct users *users = r->api->core->users;
+	struct identity who;
+	enum fault_code code;
+
+	if (users_peek_hash(users, r->who.key_hash, &who, &code)) {
+		session_judged(r, code, &who);
+		return;
+	}
+	op_init(&r->auth.op, r->api->core->loop, session_answered);
+	r->drop = auth_drop;
+	users_by_hash(users, &r->auth, r->who.key_hash);
+}
+
 /* "Bearer KEY": the scheme in any case, one blank or more. p NULL: another scheme, or nothing behind it. */
 static struct str bearer(struct str authorization)
 {
@@ -178,6 +237,7 @@ void api_identify(struct api_req *r, enum api_access access, void (*next)(struct
 	struct str authorization = http_field(r->http, "Authorization");
 
 	r->next = next;
+	r->access = access;
 	if (access == ACCESS_OPEN) {
 		next(r);
 	} else if (access == ACCESS_LINK &&
@@ -192,12 +252,8 @@ void api_identify(struct api_req *r, enum api_access access, void (*next)(struct
 		else
 			key_judged(r, FAULT_UNAUTHORIZED);
 	} else if (session_open(r)) {
-		identified(r);
-	} else if (r->api->settings.anonymous && users_local(r->api->core->users, &r->who)) {
-		identified(r);
-	} else if (access == ACCESS_PAGE) {
-		next(r);
+		identify_by_session(r);
 	} else {
-		key_judged(r, r->api->settings.anonymous ? FAULT_STORE_DOWN : FAULT_UNAUTHORIZED);
+		identify_nobody(r);
 	}
 }

@@ -52,11 +52,13 @@ struct api_req {
 	struct str allow;         /* for 405 */
 	struct str content_range; /* for 416 */
 	struct users_call auth;
+	enum api_access access;          /* the route's */
 	void (*next)(struct api_req *r); /* once it is known who asks */
 	void (*drop)(struct api_req *r);
 	void *state;       /* the handler's, for `drop` */
 	unsigned limit;    /* of a listing */
 	struct page *page; /* of the page */
+	struct upload *upload; /* pictures that came inside the body; NULL: none */
 };
 
 /* `more`: routes of other modules, copied. */

@@ -14,7 +14,8 @@ struct row {
 
 static const struct row rows[CONFIG_PROVIDERS] = {
 #define PROVIDER(type, id, name, key, other_key, base, concurrency, when) \
-	[CONFIG_PROVIDER_##type] = { CONFIG_ID_##key, CONFIG_ID_##other_key, CONFIG_ID_##base, CONFIG_ID_##concurrency, when },
+	[CONFIG_PROVIDER_## \
+		type] = { CONFIG_ID_##key, CONFIG_ID_##other_key, CONFIG_ID_##base, CONFIG_ID_##concurrency, when },
 #include "app/providers.def"
 #undef PROVIDER
 };

@@ -68,16 +68,12 @@ static void known_put(struct users *u, const uint8_t *hash, const struct identit
 	map_add(&u->by_hash, &k->node, hash_key(k->hash));
 }
 
-bool users_peek(struct users *u, struct str key, struct identity *who, enum fault_code *fault)
+bool users_peek_hash(struct users *u, const uint8_t hash[SHA256_BYTES], struct identity *who, enum fault_code *fault)
 {
-	uint8_t hash[SHA256_BYTES];
 	struct map_node *n;
 	struct known *k;
 
 	*fault = FAULT_UNAUTHORIZED;
-	if (!api_key_is_well_formed(key))
-		return true;
-	sha256_of(key, hash);
 	n = map_find(&u->by_hash, hash_key(hash));
 	if (!n)
 		return false;
@@ -91,6 +87,17 @@ bool users_peek(struct users *u, struct str key, struct identity *who, enum faul
 	*who = k->who;
 	*fault = k->valid ? FAULT_NONE : FAULT_UNAUTHORIZED;
 	return true;
+}
+
+bool users_peek(struct users *u, struct str key, struct identity *who, enum fault_code *fault)
+{
+	uint8_t hash[SHA256_BYTES];
+
+	*fault = FAULT_UNAUTHORIZED;
+	if (!api_key_is_well_formed(key))
+		return true;
+	sha256_of(key, hash);
+	return users_peek_hash(u, hash, who, fault);
 }
 
 /* user_id, name, role of a row of user_by_key or user_by_name */
@@ -110,6 +117,7 @@ static void key_answered(struct op *op)
 	if (fault.code == FAULT_NONE) {
 		bool found = pg_rows(query) == 1 && identity_from_row(query, &c->who);
 
+		memcpy(c->who.key_hash, c->hash, SHA256_BYTES);
 		known_put(c->users, c->hash, found ? &c->who : NULL);
 		fault.code = found ? FAULT_NONE : FAULT_UNAUTHORIZED;
 	}
@@ -120,12 +128,20 @@ static void key_answered(struct op *op)
 
 void users_by_key(struct users *u, struct users_call *c, struct str key)
 {
+	uint8_t hash[SHA256_BYTES];
+
+	sha256_of(key, hash);
+	users_by_hash(u, c, hash);
+}
+
+void users_by_hash(struct users *u, struct users_call *c, const uint8_t hash[SHA256_BYTES])
+{
 	char hex[SHA256_HEX];
 	struct str param = { hex, SHA256_HEX };
 
 	c->users = u;
 	op_begin(&c->op, &c->slot, 0);
-	sha256_of(key, c->hash);
+	memcpy(c->hash, hash, SHA256_BYTES);
 	hex_encode(c->hash, SHA256_BYTES, hex);
 	pg_call_init(&c->query, u->core->loop, key_answered);
 	pg_call(u->core->pg, PG_READ, &c->query, STMT_USER_BY_KEY, &param, 1);

@@ -19,7 +19,8 @@ struct users;
 
 struct identity {
 	char user_id[UID_SIZE];
-	char name[72];
+	char name[64 * 4 + 1]; /* the schema: 64 characters */
+	uint8_t key_hash[32];  /* SHA-256 of the key that said so; zeros for the built-in user */
 	bool admin;
 	bool anonymous; /* the built-in user, without a key */
 };
@@ -39,6 +40,9 @@ void users_free(struct users **u);
 /* Answered from memory: true, and *who or *fault is set. false: ask users_by_key. */
 bool users_peek(struct users *u, struct str key, struct identity *who, enum fault_code *fault);
 void users_by_key(struct users *u, struct users_call *call, struct str key);
+/* The same for whoever remembers the key's SHA-256 only: a session. */
+bool users_peek_hash(struct users *u, const uint8_t hash[32], struct identity *who, enum fault_code *fault);
+void users_by_hash(struct users *u, struct users_call *call, const uint8_t hash[32]);
 /* The asker has gone. */
 void users_call_drop(struct users_call *call);
 /* The built-in user `local`; known once the database has answered at start. */

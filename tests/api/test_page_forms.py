@@ -153,6 +153,18 @@ def test_forged_sessions_are_none(imago):
         assert answer.status == 200 and 'name="key"' in text_of(answer), forged
 
 
+def test_a_session_ends_with_its_key(imago):
+    user, visitor = imago.user("revoked"), Visitor(imago)
+    visitor.sign_in(user)
+    assert visitor.get("/api/v1/me").status == 200
+    imago.sql("update api_keys set revoked_at = now() from users where user_id = users.id and name = 'revoked'")
+    end = time.monotonic() + 15             # a key is known for ten seconds
+    while visitor.get("/api/v1/me").status != 401:
+        assert time.monotonic() < end, "its cookie still counts"
+        time.sleep(0.2)
+    assert 'name="key"' in text_of(visitor.get())
+
+
 def test_the_session_of_a_user_who_is_gone(imago):
     user, visitor = imago.user("leaver"), Visitor(imago)
     visitor.sign_in(user)
