@@ -15,6 +15,7 @@
  *             NOT_SENT     no byte of the request left: nothing happened
  *             TIMEOUT, CLOSED   something was sent: unknown
  *             TOO_LARGE    the answer passed body_limit; FORBIDDEN: the address is not allowed (GUEST)
+ *             STORAGE      a file of the request is shorter than was said, or cannot be read; `sent` says whether a part left
  *             CANCELLED    op_cancel, or the data callback returned false
  */
 #include <stdbool.h>
@@ -32,7 +33,7 @@ struct names;
 
 enum outbound_kind { OUTBOUND_OPERATOR, OUTBOUND_GUEST };
 
-/* A file that a segment of a request's body stands for (segment.input is its index). Read from its beginning, a piece at
+/* A file that a segment of a request's body stands for (segment.input is its index, which must be one). Read from its beginning, a piece at
  * a time, without moving the descriptor's place; borrowed until done. */
 struct outbound_file {
 	int fd;

@@ -135,6 +135,7 @@ void outbound_start(struct outbound *o, struct outbound_call *call)
 	struct url url;
 
 	CHECK(op_is_idle(&call->op) && call->timeout_ms > 0);
+	body_check(call);
 	if (call->transfer)
 		transfer_cut(call->transfer); /* forgotten, and begun again */
 	forget_results(call);

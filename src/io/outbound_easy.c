@@ -89,14 +89,14 @@ static int on_request(void *arg, char *remote_ip, char *local_ip, int remote_por
 static size_t on_read(char *p, size_t size, size_t count, void *arg)
 {
 	struct outbound_transfer *t = arg;
-	size_t n = size * count < t->unsent.n ? size * count : t->unsent.n;
+	size_t n;
 
 	if (!t->op)
 		return CURL_READFUNC_ABORT;
-	if (n > 0)
-		memcpy(p, t->unsent.p, n);
-	t->unsent = str_skip(t->unsent, n);
-	return n;
+	if (body_read(t, p, size * count, &n))
+		return n;
+	t->verdict = FAULT_STORAGE;
+	return CURL_READFUNC_ABORT;
 }
 
 static bool is_success(const struct outbound_call *call)
@@ -268,13 +268,14 @@ static void set_method(struct outbound_transfer *t)
 	const struct imago_call *r = &t->call->request;
 	struct str method = str_from(r->method);
 	bool get = str_is(method, "GET"), head = str_is(method, "HEAD");
-	bool with_length = r->body.n > 0 || str_is(method, "POST") || str_is(method, "PUT") || str_is(method, "PATCH");
+	uint64_t length = body_length(t->call);
+	bool with_length = length > 0 || str_is(method, "POST") || str_is(method, "PUT") || str_is(method, "PATCH");
 
-	t->repeatable = (get || head) && r->body.n == 0;
-	t->unsent = r->body;
+	t->repeatable = (get || head) && length == 0;
+	body_begin(t);
 	if (with_length) {
 		curl_easy_setopt(t->easy, CURLOPT_POST, 1L);
-		curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.n);
+		curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)length);
 		curl_easy_setopt(t->easy, CURLOPT_READFUNCTION, on_read);
 		curl_easy_setopt(t->easy, CURLOPT_READDATA, t);
 	} else if (head) {

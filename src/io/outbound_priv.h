@@ -5,6 +5,7 @@
  *     outbound_call.c     the owner's side: start, pause, end; a transfer's life
  *     outbound_places.c   who may go now, who waits
  *     outbound_easy.c     one request as options of an easy handle, and its call-backs
+ *     outbound_body.c     the request's body, piece by piece
  *     outbound.c          the two multis: sockets, timers, what has ended
  *     outbound_trust.c    the certificate authorities
  */
@@ -57,6 +58,14 @@ struct outbound_multi {
 	bool pumping;
 };
 
+/* How far the request's body has been handed to curl. */
+struct outbound_body {
+	struct str unsent; /* text that is next: of the segment, or of `group` */
+	unsigned segment;  /* the next one, or the one whose file is being read */
+	uint64_t at;       /* in that file */
+	char group[4];     /* base64 for which curl had no room at once */
+};
+
 /*  WAITING --place--> RESOLVING --addresses--> RUNNING --> freed
  *  A transfer may be cut in each of them, and is then freed at the next safe point. */
 enum transfer_state { TRANSFER_WAITING, TRANSFER_RESOLVING, TRANSFER_RUNNING };
@@ -75,7 +84,7 @@ struct outbound_transfer {
 	unsigned address; /* the one being tried */
 	CURL *easy;
 	struct curl_slist *headers, *connect_to;
-	struct str unsent;       /* of the request's body */
+	struct outbound_body body;
 	enum fault_code verdict; /* why a call-back made curl give up */
 	size_t head_bytes;
 	bool repeatable; /* GET and HEAD: curl may send it again on a fresh connection */
@@ -120,6 +129,13 @@ void easy_set_up(struct outbound_transfer *t);
 void easy_clear(struct outbound_transfer *t, bool whole); /* whole: the last transfer ended well */
 /* Did a byte of the request leave? */
 bool easy_has_sent(const struct outbound_transfer *t);
+
+/* outbound_body.c */
+void body_check(const struct outbound_call *call); /* segments name files that are there */
+uint64_t body_length(const struct outbound_call *call);
+void body_begin(struct outbound_transfer *t);
+/* At most n bytes; 0: the end. False: it cannot be read as it was announced. */
+MUST_CHECK bool body_read(struct outbound_transfer *t, char *p, size_t n, size_t *got);
 
 /* outbound_trust.c */
 void trust_set_up(struct outbound *o, CURL *easy);
