@@ -13,6 +13,7 @@
 static const struct imago_driver *const drivers[] = {
 	&demo_driver,
 	&fal_driver,
+	&modelslab_driver,
 };
 /* clang-format on */
 

@@ -15,6 +15,7 @@
 
 extern const struct imago_driver demo_driver;
 extern const struct imago_driver fal_driver;
+extern const struct imago_driver modelslab_driver;
 
 /* NULL: there is no such driver. */
 const struct imago_driver *registry_find(struct str type);
