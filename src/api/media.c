@@ -162,7 +162,7 @@ void media_file(struct http_req *http)
 	struct str key = str_skip(http->path, 1);
 	const struct job_record *job;
 
-	if (!uid_is_valid(http->params[0], "img_")) {
+	if (!uid_is_valid(http->params[0], "img_") || !folder_key_is_public(key)) {
 		media_missing(r);
 		return;
 	}

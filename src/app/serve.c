@@ -21,6 +21,7 @@
 #include "core/sweeper.h"
 #include "io/disk.h"
 #include "io/names.h"
+#include "io/objects.h"
 #include "io/outbound.h"
 #include "io/pg.h"
 #include "io/pixels.h"
@@ -200,6 +201,7 @@ static bool start_io(struct app *app, struct str *why)
 					      .queued_max = 20000,
 				      });
 	outbound_warm(core->outbound);
+	core->objects = objects_new(&app->loop, &app->log, core->disk, core->outbound, &(struct objects_config){ 0 });
 	return true;
 }
 
@@ -313,6 +315,7 @@ static void app_free(struct app *app)
 		catalog_free(&app->former_catalogs[--app->former_count]);
 	redis_free(&core->redis);
 	pg_free(&core->pg);
+	objects_free(&core->objects);
 	outbound_free(&core->outbound);
 	names_free(&core->names);
 	disk_free(&core->disk);

@@ -72,8 +72,13 @@ struct folder_place {
 };
 void folder_place_init(struct folder_place *p, struct loop *loop, void (*done)(struct op *op));
 void folder_place(struct disk *d, struct folder_place *p, struct spool_file *f, struct str key);
-/* generated_images/ [A-Za-z0-9_]+ /image_ digits . (png, jpg, jpeg, webp, gif, mp4) */
+/* generated_images/ [A-Za-z0-9_]+ / and one of
+ *   image_ digits . (png, jpg, jpeg, webp, gif, mp4)   a picture
+ *   image_ digits _256.webp, image_ digits _512.webp   its thumbnails
+ *   input_ digits . (png, jpg, webp, gif)              what came with the task; never served */
 bool folder_key_is_valid(struct str key);
+/* Of those, one that a client may read: not an input. */
+bool folder_key_is_public(struct str key);
 /* A read-only descriptor, or -1 with errno. The key is checked for its shape first (EINVAL). */
 int folder_open(struct disk *d, struct str key, uint64_t *size);
 /* True when it is not there (any more). */

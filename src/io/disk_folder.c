@@ -42,23 +42,35 @@ static bool is_word(char c)
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
 
-static bool file_name_is_valid(struct str file)
+static bool is_one_of(struct str s, const char *const *words)
 {
-	static const char *const extensions[] = { "png", "jpg", "jpeg", "webp", "gif", "mp4" };
-	struct str rest = str_skip(file, 6), digits;
-
-	if (!str_starts(file, STR("image_")))
-		return false;
-	digits = str_cut(&rest, '.');
-	if (digits.n == 0 || digits.n > 9 || !rest.p)
-		return false;
-	for (size_t i = 0; i < digits.n; i++)
-		if (digits.p[i] < '0' || digits.p[i] > '9')
-			return false;
-	for (size_t i = 0; i < COUNT_OF(extensions); i++)
-		if (str_is(rest, extensions[i]))
+	for (; *words; words++)
+		if (str_is(s, *words))
 			return true;
 	return false;
+}
+
+/* Cuts the number off *rest. */
+static bool cut_number(struct str *rest)
+{
+	size_t n = 0;
+
+	while (n < rest->n && rest->p[n] >= '0' && rest->p[n] <= '9')
+		n++;
+	*rest = str_skip(*rest, n);
+	return n > 0 && n <= 9;
+}
+
+static bool file_name_is_valid(struct str file)
+{
+	static const char *const pictures[] = { ".png", ".jpg",      ".jpeg",     ".webp", ".gif",
+		                                ".mp4", "_256.webp", "_512.webp", NULL };
+	static const char *const inputs[] = { ".png", ".jpg", ".webp", ".gif", NULL };
+	struct str rest = str_skip(file, 6);
+
+	if (str_starts(file, STR("image_")))
+		return cut_number(&rest) && is_one_of(rest, pictures);
+	return str_starts(file, STR("input_")) && cut_number(&rest) && is_one_of(rest, inputs);
 }
 
 bool folder_name_parse(struct str key, struct folder_name *out)
@@ -83,6 +95,13 @@ bool folder_key_is_valid(struct str key)
 	struct folder_name name;
 
 	return folder_name_parse(key, &name);
+}
+
+bool folder_key_is_public(struct str key)
+{
+	struct folder_name name;
+
+	return folder_name_parse(key, &name) && str_starts(str_from(name.file), STR("image_"));
 }
 
 /* ---- placing ---- */

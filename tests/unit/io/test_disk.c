@@ -245,6 +245,20 @@ static const struct {
 	{ "generated_images/a/image_1.webp", true },
 	{ "generated_images/a/image_1.gif", true },
 	{ "generated_images/a/image_1.mp4", true },
+	{ "generated_images/a/image_1_256.webp", true },
+	{ "generated_images/a/image_12_512.webp", true },
+	{ "generated_images/a/image_1_128.webp", false },
+	{ "generated_images/a/image_1_256.png", false },
+	{ "generated_images/a/image__256.webp", false },
+	{ "generated_images/a/input_1.png", true },
+	{ "generated_images/a/input_1.jpg", true },
+	{ "generated_images/a/input_1.webp", true },
+	{ "generated_images/a/input_16.gif", true },
+	{ "generated_images/a/input_1.jpeg", false },
+	{ "generated_images/a/input_1.mp4", false },
+	{ "generated_images/a/input_1_256.webp", false },
+	{ "generated_images/a/input_.png", false },
+	{ "generated_images/a/input_1.png/", false },
 	{ "", false },
 	{ "generated_images", false },
 	{ "generated_images/a", false },
@@ -269,6 +283,17 @@ static const struct {
 	{ "other/a/image_1.png", false },
 	{ "spool/a/image_1.png", false },
 };
+
+/* What came with a task is kept, and never served. */
+static void test_public_keys(void **state)
+{
+	(void)state;
+	assert_true(folder_key_is_public(STR("generated_images/a/image_1.png")));
+	assert_true(folder_key_is_public(STR("generated_images/a/image_1_512.webp")));
+	assert_false(folder_key_is_public(STR("generated_images/a/input_1.png")));
+	assert_false(folder_key_is_public(STR("generated_images/a/image_1.svg")));
+	assert_false(folder_key_is_public(STR("generated_images/image_1/input_1.png")));
+}
 
 static void test_keys(void **state)
 {
@@ -608,6 +633,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_place_and_read),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_public_keys),
 		cmocka_unit_test(test_no_link_is_followed),
 		cmocka_unit_test(test_account),
 		cmocka_unit_test(test_adopt),
