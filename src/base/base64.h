@@ -25,7 +25,8 @@ struct base64_decoder {
 #define BASE64_ROOM(n) (((n) + 3) / 4 * 3)
 
 void base64_decode_init(struct base64_decoder *d);
-/* Writes at most BASE64_ROOM(n) bytes to out, which may be `text` itself. False: not base64; d->bad stays. */
+/* Writes at most BASE64_ROOM(n) bytes to out, which may be `text` itself where it has that room (1, 2 and 5 characters
+ * can give more bytes than they are). False: not base64; d->bad stays. */
 MUST_CHECK bool base64_decode(struct base64_decoder *d, const char *text, size_t n, uint8_t *out, size_t *written);
 /* No more will come. False: it ended inside a group. */
 MUST_CHECK bool base64_decode_end(const struct base64_decoder *d);
