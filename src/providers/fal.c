@@ -159,6 +159,25 @@ static struct str submit_url(const struct imago_task *task, const struct imago_a
 	return driver_take(memory, &url);
 }
 
+/* Pictures are put into the JSON text where their data URIs have been left open. */
+static void call_body(struct imago_call *call, const struct fal_input *input)
+{
+	size_t from = 0;
+
+	if (input->place_count == 0) {
+		call->body = input->body;
+		return;
+	}
+	for (unsigned i = 0; i < input->place_count; i++) {
+		const struct fal_place *place = &input->places[i];
+
+		imago_call_text(call, str_sub(input->body, from, place->at - from));
+		imago_call_input(call, place->input, true);
+		from = place->at;
+	}
+	imago_call_text(call, str_skip(input->body, from));
+}
+
 static bool build_submit(const struct imago_task *task, const struct imago_account *account,
                          struct imago_memory *memory, struct imago_call *call, struct imago_outcome *out)
 {
@@ -174,7 +193,7 @@ static bool build_submit(const struct imago_task *task, const struct imago_accou
 		return outcome_refuse(out, IMAGO_BAD_INPUT, "the webhook's address is too long");
 	call_init(call, "POST", url, account, memory);
 	imago_call_header(call, "Content-Type", STR("application/json"));
-	call->body = input.body;
+	call_body(call, &input);
 	return true;
 }
 
@@ -228,11 +247,13 @@ const struct imago_driver fal_driver = {
 	.type = "fal",
 	.name = "fal.ai",
 	.capabilities = IMAGO_CAN_POLL | IMAGO_CAN_CANCEL | IMAGO_CAN_WEBHOOK,
-	.operations = 1u << IMAGO_TEXT_TO_IMAGE,
+	.operations = 1u << IMAGO_TEXT_TO_IMAGE | 1u << IMAGO_IMAGE_TO_IMAGE | 1u << IMAGO_INPAINT |
+	              1u << IMAGO_UPSCALE | 1u << IMAGO_FACE_FIX | 1u << IMAGO_REMOVE_BACKGROUND | 1u << IMAGO_VIDEO,
 	.poll_first_ms = 500,
 	.poll_longest_ms = 5000,
 	.media_hosts = media_hosts,
 	.credential_is_valid = credential_is_valid,
+	.mask_style = IMAGO_MASK_WHITE,
 	.build_submit = build_submit,
 	.parse_submit = fal_parse_submit,
 	.build_poll = build_poll,

@@ -20,6 +20,15 @@
  *                     for is sent as `resolution`; quality "ultra" takes the last
  *   seed              true: the model takes one
  *   negative_prompt   true: the model takes one
+ *   prompt            "optional", or "none": the model takes no words; absent: it must have some
+ *   image             the member for the source: "image_url", or "image_urls" for a list of them; absent: the model takes
+ *                     no picture
+ *   mask              the member for the mask, white where to repaint
+ *   loras             true: the model takes a list of LoRA weights by address
+ *   strength, steps, guidance   true: the model takes it
+ *   scale             the member that says how much larger
+ *   face              the member that is true where a face is to be mended
+ *   open              members that a client may add or set otherwise than in extra
  *   max_queue_length  answer 429 when more are waiting at fal
  *   unit_micros       what one of fal's billable units costs, to read the real cost from the answer
  *   extra             members that are sent as they are
@@ -40,8 +49,13 @@ bool fal_request_id_is_valid(struct str id);
 bool fal_handle_read(struct str text, struct fal_handle *out);
 
 struct fal_input {
-	struct str body;          /* JSON */
+	struct str body;          /* JSON; but the bytes of the pictures below are left out of it */
 	int64_t max_queue_length; /* -1: no limit asked for */
+	struct fal_place {
+		size_t at; /* in the body */
+		unsigned input;
+	} places[IMAGO_INPUTS_MAX];
+	unsigned place_count;
 };
 /* False: *out says why the task cannot be expressed. */
 bool fal_input_build(const struct imago_task *task, struct imago_memory *memory, struct fal_input *input,

@@ -81,7 +81,7 @@ static const struct misfit {
 	{ ROW("fal", "\"text_to_image\"", "{}"), NULL },
 	{ ROW("fal", "\"text_to_image\"", "{\"size\":\"aspect_ratio\",\"aspect_ratios\":[\"1:1\"]}"), NULL },
 	{ ROW("acme", "\"text_to_image\"", "{}"), "no provider of type acme" },
-	{ ROW("fal", "\"text_to_image\",\"upscale\"", "{}"), "cannot do all" },
+	{ ROW("fal", "\"text_to_image\",\"face_swap\"", "{}"), "cannot do all" },
 	{ ROW("fal", "\"text_to_image\"", "{\"sizes\":\"image_size\"}"), "sizes" },
 	{ ROW("fal", "\"text_to_image\"", "{\"size\":\"any\"}"), "neither" },
 	{ ROW("fal", "\"text_to_image\"", "{\"size\":\"aspect_ratio\"}"), "aspect ratio 1:1" },
