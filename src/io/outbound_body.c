@@ -1,15 +1,20 @@
 /*
  * outbound_body - the body of a request, as curl asks for it.
  *
- *  1. It is one text, or segments: text, or a file's bytes. What curl is given is made in
+ *  1. It is one text, or segments: text, a file's bytes, or a file's base64. What curl is given is made in
  *     curl's own buffer (64 KiB), so that the memory of a request does not grow with its files.
  *  2. Files are read by pread: the place is kept here, and two calls may send the same descriptor.
  *  3. The length is announced before. A file that ends early is an error at once: the peer would wait for the rest.
+ *  4. Base64 is made from whole groups of three bytes; where curl has room for less than a group, the
+ *     group waits in `group`.
  */
 #include <errno.h>
 #include <unistd.h>
 
+#include "base/base64.h"
 #include "io/outbound_priv.h"
+
+enum { GROUP = 3, GROUP_TEXT = 4, PIECE = 4096 * GROUP };
 
 static const struct outbound_file *file_of(const struct outbound_call *call, const struct imago_segment *s)
 {
@@ -22,8 +27,7 @@ void body_check(const struct outbound_call *call)
 
 	CHECK(r->segment_count <= IMAGO_SEGMENTS_MAX);
 	for (unsigned i = 0; i < r->segment_count; i++)
-		CHECK(!r->segments[i].is_input ||
-		      (r->segments[i].input < call->file_count && !r->segments[i].as_base64));
+		CHECK(!r->segments[i].is_input || r->segments[i].input < call->file_count);
 }
 
 uint64_t body_length(const struct outbound_call *call)
@@ -38,6 +42,8 @@ uint64_t body_length(const struct outbound_call *call)
 
 		if (!s->is_input)
 			length += s->text.n;
+		else if (s->as_base64)
+			length += BASE64_LENGTH(file_of(call, s)->bytes);
 		else
 			length += file_of(call, s)->bytes;
 	}
@@ -78,6 +84,27 @@ static bool put_raw(struct outbound_body *b, const struct outbound_file *f, char
 	return read_file(b, f, p, *got);
 }
 
+static bool put_base64(struct outbound_body *b, const struct outbound_file *f, char *p, size_t n, size_t *got)
+{
+	uint64_t left = f->bytes - b->at;
+	size_t want = n / GROUP_TEXT * GROUP;
+	uint8_t piece[PIECE];
+
+	*got = 0;
+	want = want < PIECE ? want : PIECE;
+	if (want == 0)
+		want = GROUP;
+	want = want < left ? want : (size_t)left;
+	if (!read_file(b, f, (char *)piece, want))
+		return false;
+	if (n >= GROUP_TEXT) {
+		*got = base64_encode(piece, want, p);
+		return true;
+	}
+	b->unsent = (struct str){ b->group, base64_encode(piece, want, b->group) };
+	return true;
+}
+
 /* Some of the segment that is next; it is left behind when nothing of it is left. */
 static bool put_segment(struct outbound_transfer *t, char *p, size_t n, size_t *got)
 {
@@ -92,7 +119,7 @@ static bool put_segment(struct outbound_transfer *t, char *p, size_t n, size_t *
 		return true;
 	}
 	f = file_of(t->call, s);
-	if (!put_raw(b, f, p, n, got))
+	if (!(s->as_base64 ? put_base64(b, f, p, n, got) : put_raw(b, f, p, n, got)))
 		return false;
 	if (b->at == f->bytes) {
 		b->segment++;
