@@ -423,6 +423,7 @@ static void kv_file_url(struct json_writer *w, struct http_req *req, struct sim_
                         const struct sim_rule *rule)
 {
 	static const char *const extensions[] = { "png", "jpeg", "webp" };
+	const char *extension = job->answer == SIM_MOVIE ? "mp4" : extensions[job->format];
 	const struct sim_rule *image = sim_rule_peek(&job->rules, SIM_IMAGE);
 	struct str base = base_of(req);
 	struct buf url;
@@ -435,7 +436,7 @@ static void kv_file_url(struct json_writer *w, struct http_req *req, struct sim_
 	if (sim_rule_is(rule, "data-uri"))
 		buf_cstr(&url, TINY_PNG);
 	else
-		buf_printf(&url, "%.*s/files/%s/%u.%s", STRF(base), job->id, n, extensions[job->format]);
+		buf_printf(&url, "%.*s/files/%s/%u.%s", STRF(base), job->id, n, extension);
 	jw_kv_str(w, "url", buf_view(&url));
 	buf_clear(&url);
 }
@@ -456,6 +457,17 @@ static void write_image(struct json_writer *w, struct http_req *req, struct sim_
 	jw_end_object(w);
 }
 
+/* A film has neither dimensions nor a seed with it. */
+static void write_movie(struct json_writer *w, struct http_req *req, struct sim_job *job, const struct sim_rule *rule)
+{
+	jw_object(w);
+	kv_file_url(w, req, job, 1, rule);
+	jw_kv_cstr(w, "content_type", "video/mp4");
+	jw_kv_cstr(w, "file_name", "output.mp4");
+	jw_kv_int(w, "file_size", 0);
+	jw_end_object(w);
+}
+
 static void write_nsfw(struct json_writer *w, unsigned images, const struct sim_rule *rule)
 {
 	jw_key(w, "has_nsfw_concepts");
@@ -465,17 +477,32 @@ static void write_nsfw(struct json_writer *w, unsigned images, const struct sim_
 	jw_end_array(w);
 }
 
+static void write_images(struct json_writer *w, struct http_req *req, struct sim_job *job, unsigned images,
+                         const struct sim_rule *rule)
+{
+	jw_array(w);
+	for (unsigned i = 1; i <= images; i++)
+		write_image(w, req, job, i, rule);
+	jw_end_array(w);
+}
+
 static void write_result(struct http_req *req, struct sim_job *job, const struct sim_rule *rule, struct buf *out)
 {
 	unsigned images = job->images - (sim_rule_is(rule, "fewer") ? 1 : 0) + (sim_rule_is(rule, "more") ? 1 : 0);
 	struct json_writer w = json_writer(out);
 
 	jw_object(&w);
-	jw_key(&w, "images");
-	jw_array(&w);
-	for (unsigned i = 1; i <= images; i++)
-		write_image(&w, req, job, i, rule);
-	jw_end_array(&w);
+	if (job->answer == SIM_MOVIE) {
+		jw_key(&w, "video");
+		write_movie(&w, req, job, rule);
+		jw_end_object(&w);
+		return;
+	}
+	jw_key(&w, job->answer == SIM_PICTURE ? "image" : "images");
+	if (job->answer == SIM_PICTURE)
+		write_image(&w, req, job, 1, rule);
+	else
+		write_images(&w, req, job, images, rule);
 	jw_kv_cstr(&w, "description", "");
 	if (sim_rule_is(rule, "huge-seed")) {
 		jw_key(&w, "seed");

@@ -1,5 +1,5 @@
 /*
- * The pictures: /files/{request id}/{n}.{png|jpeg|webp}, made when asked for, always the same for the
+ * The pictures and films: /files/{request id}/{n}.{png|jpeg|webp|mp4}, made when asked for, always the same for the
  * same job and number. Like fal's they are public: no key is asked for.
  */
 #include "fal_sim.h"
@@ -12,6 +12,11 @@ static const char *const types[IMAGO_FORMATS] = {
 	[IMAGO_JPEG] = "image/jpeg",
 	[IMAGO_WEBP] = "image/webp",
 };
+
+static const char *type_of(const struct sim_job *job)
+{
+	return job->answer == SIM_MOVIE ? "video/mp4" : types[job->format];
+}
 
 uint32_t sim_colour(struct str prompt, unsigned n)
 {
@@ -83,7 +88,7 @@ static void send_corrupt(struct http_req *req, const char *type, struct str byte
 static bool send_oddly(struct sim_call *call, const struct sim_rule *rule, const struct sim_job *job, struct str bytes)
 {
 	struct http_req *req = call->req;
-	const char *type = types[job->format];
+	const char *type = type_of(job);
 
 	if (sim_rule_is(rule, "truncated"))
 		sim_send_cut(req, type, bytes);
@@ -125,11 +130,14 @@ void sim_file(struct sim_call *call)
 	format = job->format;
 	if (sim_rule_is(rule, "wrong-type"))
 		format = format == IMAGO_JPEG ? IMAGO_PNG : IMAGO_JPEG;
-	buf_init(&bytes, PICTURE_BYTES_MAX);
-	picture_make(&bytes, format, job->width, job->height, sim_colour(job->prompt, (unsigned)n));
+	buf_init(&bytes, PICTURE_BYTES_MAX + 4096);
+	if (job->answer == SIM_MOVIE && !sim_rule_is(rule, "wrong-type"))
+		sim_movie_make(&bytes, job->width, job->height, sim_colour(job->prompt, (unsigned)n));
+	else
+		picture_make(&bytes, format, job->width, job->height, sim_colour(job->prompt, (unsigned)n));
 	if (!send_oddly(call, rule, job, buf_view(&bytes))) {
 		resp_start(call->req, 200);
-		resp_send(call->req, types[job->format], buf_view(&bytes));
+		resp_send(call->req, type_of(job), buf_view(&bytes));
 	}
 	buf_clear(&bytes);
 }

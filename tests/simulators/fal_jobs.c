@@ -62,6 +62,17 @@ static void size_by_ratio(struct sim_job *job, struct str ratio)
 	}
 }
 
+/* Of a film: the resolution is its shorter side. */
+static void size_of_movie(struct sim_job *job, const struct json *input)
+{
+	bool is_high = str_is(json_str(json_get(input, "resolution")), "1080p");
+	unsigned longer = is_high ? 1920 : 1280, shorter = is_high ? 1080 : 720;
+	bool is_upright = str_is(json_str(json_get(input, "aspect_ratio")), "9:16");
+
+	job->width = is_upright ? shorter : longer;
+	job->height = is_upright ? longer : shorter;
+}
+
 static void read_size(struct sim_job *job, const struct json *input)
 {
 	const struct json *size = json_get(input, "image_size");
@@ -95,6 +106,12 @@ static void read_input(struct sim_job *job, const struct json *input)
 	job->has_seed = json_type(seed) == JSON_INT;
 	job->seed = json_int(seed, 0);
 	read_size(job, input);
+	job->answer = sim_model_answer(job->model);
+	job->wrong_input = sim_model_fault(job->model, input);
+	if (job->answer == SIM_MOVIE)
+		size_of_movie(job, input);
+	if (job->answer != SIM_PICTURES)
+		job->images = 1;
 }
 
 /* ---- slots and time ---- */
@@ -126,8 +143,8 @@ static void run_over(struct timer *t)
 	const struct sim_rule *rule = sim_rule_take(&job->rules, SIM_FAIL);
 	const struct sim_fault *fault = rule ? sim_fault_find(str_from(rule->what)) : NULL;
 
-	if (job->prompt.n == 0)
-		fault = sim_fault_find(STR("missing"));
+	if (job->wrong_input)
+		fault = job->wrong_input;
 	finish(job, fault);
 	fill_slots(job->sim);
 }

@@ -5,7 +5,9 @@
  *   fal_sim.c      options, the path rule, the key, who answers what
  *   fal_jobs.c     a job's life: IN_QUEUE -> IN_PROGRESS -> COMPLETED, slots, timers, retention
  *   fal_answers.c  submit, status, stream, result, cancel
- *   fal_files.c    the pictures
+ *   fal_files.c    the pictures and films
+ *   fal_movie.c    a film
+ *   fal_models.c   what the models other than "pictures from words" need
  *   fal_rules.c    what goes wrong on purpose: [[stage:what]] in a prompt, or by configuration
  *   fal_faults.c   the errors that fal documents, with their status codes and bodies
  *   fal_control.c  /__sim/config, stats, requests, reset
@@ -79,6 +81,9 @@ void sim_fault_body(const struct sim_fault *fault, struct str prompt, struct buf
 
 /* ---- jobs ---- */
 
+/* A list of pictures, one picture, a film. */
+enum sim_answer { SIM_PICTURES, SIM_PICTURE, SIM_MOVIE };
+
 enum sim_state { SIM_IN_QUEUE, SIM_IN_PROGRESS, SIM_COMPLETED };
 
 struct sim;
@@ -91,6 +96,8 @@ struct sim_job {
 	struct str model, app;
 	struct str prompt;
 	struct sim_rules rules;
+	enum sim_answer answer;
+	const struct sim_fault *wrong_input; /* it will end so, whatever the rules say; NULL: the input is fine */
 	enum imago_format format;
 	unsigned width, height, images;
 	bool has_seed;
@@ -113,6 +120,13 @@ struct sim_job *sim_job_find(struct sim *sim, struct str id, struct str path);
 bool sim_job_cancel(struct sim_job *job);
 unsigned sim_job_position(const struct sim_job *job);
 void sim_jobs_forget(struct sim *sim);
+
+/* ---- models ---- */
+
+enum sim_answer sim_model_answer(struct str name);
+/* What a job with this input comes to; NULL: it can be done. */
+const struct sim_fault *sim_model_fault(struct str name, const struct json *input);
+void sim_movie_make(struct buf *out, unsigned width, unsigned height, uint32_t rgb);
 
 /* ---- the whole ---- */
 

@@ -274,6 +274,61 @@ def test_status_recovers(sim, fal):
     assert sim.stats()["status_polls"] == 2
 
 
+# ---- other models ----
+
+PIXEL = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGMwTpsJAAICATNWh+JUAAAAAElFTkSuQmCC"
+
+
+def boxes(data):
+    """[(name, content)] of an MP4 or of a box in it; every length must be right."""
+    found = []
+    while data:
+        size = int.from_bytes(data[:4], "big")
+        assert 8 <= size <= len(data), "a box of a wrong length"
+        found.append((data[4:8].decode(), data[8:size]))
+        data = data[size:]
+    return found
+
+
+@pytest.mark.parametrize("asked, size", [({}, (1280, 720)), ({"aspect_ratio": "9:16", "resolution": "1080p"}, (1080, 1920))])
+def test_film(sim, fal, asked, size):
+    data = fal.ok("subscribe", model="fal-ai/veo3.1", input={"prompt": "a cat walks", "duration": "8s", **asked}, pollInterval=20)["result"]["data"]
+    assert set(data) == {"video"} and data["video"]["content_type"] == "video/mp4"
+    status, headers, body = sim.call("GET", data["video"]["url"].removeprefix(sim.url))
+    assert status == 200 and headers["Content-Type"] == "video/mp4"
+    film = dict(boxes(body))
+    assert list(film) == ["ftyp", "moov", "mdat"] and film["mdat"][:2] == b"\xff\xd8" and film["mdat"][-2:] == b"\xff\xd9"
+    track = dict(boxes(dict(boxes(film["moov"]))["trak"]))
+    assert tuple(int.from_bytes(track["tkhd"][at:at + 2], "big") for at in (76, 80)) == size
+    table = dict(boxes(dict(boxes(dict(boxes(track["mdia"]))["minf"]))["stbl"]))
+    at = int.from_bytes(table["stco"][8:12], "big")
+    assert body[at:at + 2] == b"\xff\xd8" and int.from_bytes(table["stsz"][4:8], "big") == len(film["mdat"])
+
+
+@pytest.mark.parametrize("model", ["fal-ai/esrgan", "fal-ai/clarity-upscaler", "fal-ai/birefnet/v2"])
+def test_one_picture_of_another(sim, fal, model):
+    data = fal.ok("subscribe", model=model, input={"image_url": PIXEL}, pollInterval=20)["result"]["data"]
+    assert data["image"]["content_type"] == "image/png" and "images" not in data
+    assert sim.call("GET", data["image"]["url"].removeprefix(sim.url))[2][:4] == b"\x89PNG"
+
+
+WRONG = [
+    ("fal-ai/flux/dev/image-to-image", {"prompt": "a cat"}, "missing"),
+    ("fal-ai/flux/dev/image-to-image", {"prompt": "a cat", "image_url": PIXEL[:-2] + "*="}, "image_load_error"),
+    ("fal-ai/flux-general/inpainting", {"prompt": "a cat", "image_url": PIXEL}, "missing"),
+    ("fal-ai/nano-banana/edit", {"prompt": "a cat", "image_urls": []}, "missing"),
+    ("fal-ai/esrgan", {"image_url": "/etc/passwd"}, "file_download_error"),
+    ("fal-ai/veo3.1/image-to-video", {"prompt": "a cat"}, "missing"),
+    ("fal-ai/flux-lora", {"prompt": "a cat", "loras": [{"scale": 1}]}, "missing"),
+]
+
+
+@pytest.mark.parametrize("model, given, kind", WRONG)
+def test_what_a_model_must_be_given(sim, fal, model, given, kind):
+    error = fal.error("subscribe", model=model, input=given, pollInterval=20)
+    assert error["status"] == 422 and error["fieldErrors"][0]["type"] == kind
+
+
 # ---- without the client: what it would hide ----
 
 AUTH = {"Authorization": "Key id:secret", "Content-Type": "application/json"}
