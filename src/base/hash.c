@@ -48,6 +48,32 @@ void sha256_drop(struct sha256 *h)
 	h->context = NULL;
 }
 
+void md5_init(struct md5 *h)
+{
+	EVP_MD_CTX *context = EVP_MD_CTX_new();
+
+	CHECK(context && EVP_DigestInit_ex(context, EVP_md5(), NULL) == 1);
+	h->context = context;
+}
+
+void md5_update(struct md5 *h, const void *bytes, size_t n)
+{
+	if (n)
+		CHECK(EVP_DigestUpdate(h->context, bytes, n) == 1);
+}
+
+void md5_final(struct md5 *h, uint8_t out[MD5_BYTES])
+{
+	CHECK(EVP_DigestFinal_ex(h->context, out, NULL) == 1);
+	md5_drop(h);
+}
+
+void md5_drop(struct md5 *h)
+{
+	EVP_MD_CTX_free(h->context);
+	h->context = NULL;
+}
+
 void sha256_of(struct str s, uint8_t out[SHA256_BYTES])
 {
 	CHECK(EVP_Digest(s.n ? s.p : "", s.n, out, NULL, algorithm(), NULL) == 1);

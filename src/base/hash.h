@@ -1,6 +1,6 @@
 #pragma once
 /*
- * hash - SHA-256, HMAC-SHA-256, hex, base64url, constant-time compare; all by libcrypto.
+ * hash - SHA-256, HMAC-SHA-256, MD5, hex, base64url, constant-time compare; all by libcrypto.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,6 +22,16 @@ void sha256_drop(struct sha256 *h); /* give up in the middle; twice is fine */
 
 void sha256_of(struct str s, uint8_t out[SHA256_BYTES]);
 void hmac_sha256(struct str key, struct str message, uint8_t out[SHA256_BYTES]);
+
+/* No protection against anybody: what object stores call an object by. */
+enum { MD5_BYTES = 16, MD5_HEX = 32 };
+struct md5 {
+	void *context; /* as above */
+};
+void md5_init(struct md5 *h);
+void md5_update(struct md5 *h, const void *bytes, size_t n);
+void md5_final(struct md5 *h, uint8_t out[MD5_BYTES]);
+void md5_drop(struct md5 *h);
 
 /* out needs 2n bytes; no NUL is written. */
 void hex_encode(const uint8_t *bytes, size_t n, char *out);

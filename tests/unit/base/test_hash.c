@@ -17,6 +17,39 @@ static void assert_hex(const uint8_t *bytes, size_t n, const char *want)
 	assert_str((struct str){ hex, 2 * n }, want);
 }
 
+/* RFC 1321; in one piece and byte by byte. */
+static void md5_sums(void **state)
+{
+	static const struct {
+		const char *text, *sum;
+	} rows[] = {
+		{ "", "d41d8cd98f00b204e9800998ecf8427e" },
+		{ "message digest", "f96b697d7cb7938d525a2f31aaf161d0" },
+		{ "12345678901234567890123456789012345678901234567890123456789012345678901234567890",
+		  "57edf4a22be3c955ac49da2e2107b67a" },
+	};
+	uint8_t sum[MD5_BYTES];
+	struct md5 h;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct str s = str_from(rows[i].text);
+
+		md5_init(&h);
+		md5_update(&h, s.p, s.n);
+		md5_final(&h, sum);
+		assert_hex(sum, sizeof(sum), rows[i].sum);
+		md5_init(&h);
+		for (size_t at = 0; at < s.n; at++)
+			md5_update(&h, s.p + at, 1);
+		md5_final(&h, sum);
+		assert_hex(sum, sizeof(sum), rows[i].sum);
+	}
+	md5_init(&h);
+	md5_drop(&h);
+	md5_drop(&h);
+}
+
 static void hashes(void **state)
 {
 	static const struct {
@@ -265,6 +298,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hashes),
+		cmocka_unit_test(md5_sums),
 		cmocka_unit_test(signs),
 		cmocka_unit_test(agrees_with_wycheproof),
 		cmocka_unit_test(reads_hex),
