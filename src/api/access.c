@@ -72,7 +72,8 @@ static bool session_open(struct api_req *r)
 	until = str_cut(&payload, '|');
 	id = str_cut(&payload, '|');
 	hash = str_cut(&payload, '|');
-	if (!payload.p || !hex_decode(hash, r->who.key_hash, SHA256_BYTES) || !str_to_i64(until, &until_s) || until_s * 1000000 < wall_us())
+	if (!payload.p || !hex_decode(hash, r->who.key_hash, SHA256_BYTES) || !str_to_i64(until, &until_s) ||
+	    until_s * 1000000 < wall_us())
 		return false;
 	r->by_cookie = true;
 	return str_to_cstr(id, r->who.user_id, sizeof r->who.user_id) &&
@@ -137,11 +138,11 @@ static void identify_nobody(struct api_req *r)
 	else if (r->access == ACCESS_PAGE)
 		r->next(r);
 	else
-		api_fail_with(r,
-		              &(struct fault){ .code = r->api->settings.anonymous ? FAULT_STORE_DOWN
-		                                                                  : FAULT_UNAUTHORIZED,
-		                               .retry_after_s = 1 },
-		              NULL);
+		api_fail_with(
+			r,
+			&(struct fault){ .code = r->api->settings.anonymous ? FAULT_STORE_DOWN : FAULT_UNAUTHORIZED,
+		                         .retry_after_s = 1 },
+			NULL);
 }
 
 /* ---- by key ---- */

@@ -55,9 +55,9 @@ struct api_req {
 	enum api_access access;          /* the route's */
 	void (*next)(struct api_req *r); /* once it is known who asks */
 	void (*drop)(struct api_req *r);
-	void *state;       /* the handler's, for `drop` */
-	unsigned limit;    /* of a listing */
-	struct page *page; /* of the page */
+	void *state;           /* the handler's, for `drop` */
+	unsigned limit;        /* of a listing */
+	struct page *page;     /* of the page */
 	struct upload *upload; /* pictures that came inside the body; NULL: none */
 };
 

@@ -54,7 +54,7 @@ enum config_id {
 };
 
 enum config_provider_id {
-#define PROVIDER(type, id, name, key, other_key, base, concurrency, when) CONFIG_PROVIDER_##type,
+#define PROVIDER(type, id, name, key, other_key, base, concurrency) CONFIG_PROVIDER_##type,
 #include "app/providers.def"
 #undef PROVIDER
 	CONFIG_PROVIDERS
@@ -64,7 +64,7 @@ enum config_provider_id {
 struct config_provider {
 	bool is_there;
 	struct imago_secret key; /* empty: none */
-	struct str key_source;   /* the variable that gave it; where there is no key, the one that gave the base */
+	struct str key_source;   /* the variable that gave it */
 	struct str base;
 	unsigned concurrency;
 };

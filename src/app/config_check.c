@@ -193,7 +193,7 @@ static void check_hosts(struct config *c)
 /* Of all providers; fal has two more. */
 static void check_bases(struct config *c)
 {
-#define PROVIDER(type, id, name, key, other_key, base, concurrency, when) check_url(c, CONFIG_ID_##base);
+#define PROVIDER(type, id, name, key, other_key, base, concurrency) check_url(c, CONFIG_ID_##base);
 #include "app/providers.def"
 #undef PROVIDER
 }

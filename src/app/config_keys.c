@@ -5,17 +5,14 @@
  */
 #include "app/config_priv.h"
 
-enum when { NEEDS_KEY, NEEDS_BASE, KEY_OR_BASE };
-
 struct row {
 	enum config_id key, other_key, base, concurrency;
-	enum when when;
 };
 
 static const struct row rows[CONFIG_PROVIDERS] = {
-#define PROVIDER(type, id, name, key, other_key, base, concurrency, when) \
+#define PROVIDER(type, id, name, key, other_key, base, concurrency) \
 	[CONFIG_PROVIDER_## \
-		type] = { CONFIG_ID_##key, CONFIG_ID_##other_key, CONFIG_ID_##base, CONFIG_ID_##concurrency, when },
+		type] = { CONFIG_ID_##key, CONFIG_ID_##other_key, CONFIG_ID_##base, CONFIG_ID_##concurrency },
 #include "app/providers.def"
 #undef PROVIDER
 };
@@ -32,18 +29,6 @@ static void choose_key(struct config *c, const struct row *row, struct config_pr
 		p->key_source = c->origins[key.n ? row->key : row->other_key].name;
 }
 
-static bool is_there(const struct row *row, const struct config_provider *p)
-{
-	bool base_is_set = p->base.n > 0 && !str_eq(p->base, str_from(config_rows[row->base].text));
-
-	switch (row->when) {
-	case NEEDS_KEY: break;
-	case NEEDS_BASE: return base_is_set;
-	case KEY_OR_BASE: return p->key.value.n > 0 || base_is_set;
-	}
-	return p->key.value.n > 0;
-}
-
 void config_choose_providers(struct config *c)
 {
 	for (unsigned i = 0; i < CONFIG_PROVIDERS; i++) {
@@ -53,9 +38,7 @@ void config_choose_providers(struct config *c)
 		*p = (struct config_provider){ .base = *config_text_field(c, row->base) };
 		memcpy(&p->concurrency, (const char *)c + config_rows[row->concurrency].offset, sizeof p->concurrency);
 		choose_key(c, row, p);
-		p->is_there = is_there(row, p);
-		if (p->is_there && p->key_source.n == 0)
-			p->key_source = c->origins[row->base].name;
+		p->is_there = p->key.value.n > 0;
 	}
 	c->providers[CONFIG_PROVIDER_fal].key = c->fal_key;
 	c->providers[CONFIG_PROVIDER_fal].key_source = c->fal_key_source;

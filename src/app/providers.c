@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 #include "app/app.h"
-#include "base/json.h"
 #include "base/mem.h"
 #include "core/accounts.h"
 #include "core/engine.h"
@@ -18,37 +17,12 @@ enum { ACCOUNTS_MAX = CONFIG_PROVIDERS + 1 };
 static const struct {
 	const char *type, *id, *name;
 } known[CONFIG_PROVIDERS] = {
-#define PROVIDER(type, id, name, key, other_key, base, concurrency, when) \
-	[CONFIG_PROVIDER_##type] = { #type, id, name },
+#define PROVIDER(type, id, name, key, other_key, base, concurrency) [CONFIG_PROVIDER_##type] = { #type, id, name },
 #include "app/providers.def"
 #undef PROVIDER
 };
 
-static void jw_setting(struct json_writer *w, const char *name, struct str value)
-{
-	if (value.n)
-		jw_kv_str(w, name, value);
-}
-
-/* What only one driver knows of. */
-static void spec_complete(const struct config *c, struct account_spec *spec, struct buf *settings)
-{
-	struct json_writer w = json_writer(settings);
-
-	if (str_is(str_from(spec->type), "fal")) {
-		spec->bases[1] = c->fal_run_url;
-		spec->bases[2] = c->fal_rest_url;
-	}
-	if (!str_is(str_from(spec->type), "openai"))
-		return;
-	jw_object(&w);
-	jw_setting(&w, "organization", c->openai_organization);
-	jw_setting(&w, "project", c->openai_project);
-	jw_end_object(&w);
-	spec->settings = buf_view(settings);
-}
-
-static unsigned specs_from(const struct config *c, struct account_spec *specs, struct buf *settings)
+static unsigned specs_from(const struct config *c, struct account_spec *specs)
 {
 	unsigned n = 0;
 
@@ -66,7 +40,11 @@ static unsigned specs_from(const struct config *c, struct account_spec *specs, s
 			.credential = p->key,
 			.concurrency = p->concurrency,
 		};
-		spec_complete(c, &specs[n++], settings);
+		if (i == CONFIG_PROVIDER_fal) {
+			specs[n].bases[1] = c->fal_run_url;
+			specs[n].bases[2] = c->fal_rest_url;
+		}
+		n++;
 	}
 	if (str_is(c->demo, "on"))
 		specs[n++] = (struct account_spec){ .type = "demo", .id = STR("demo_default"), .name = STR("Demo") };
@@ -76,14 +54,11 @@ static unsigned specs_from(const struct config *c, struct account_spec *specs, s
 bool providers_configure(struct app *app, const struct config *c, struct str *why)
 {
 	struct account_spec specs[ACCOUNTS_MAX];
-	struct buf settings;
 	unsigned n;
 	bool ok;
 
-	buf_init(&settings, 4096);
-	n = specs_from(c, specs, &settings);
+	n = specs_from(c, specs);
 	ok = accounts_replace(&app->accounts, specs, n, why);
-	buf_clear(&settings);
 	if (!ok)
 		return false;
 	for (unsigned i = 0; i < n; i++)

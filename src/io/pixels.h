@@ -7,17 +7,9 @@
  * again; that costs the call, not the server. The deadline counts from the moment a worker
  * got the call: how long it may wait in the queue is the owner's to say, by op_cancel.
  *
- * Requests    {"op":"draw","prompt":"…","negative_prompt":"…","style":"…","width":1024,"height":768,
- *              "format":"png|jpeg|webp","seed":7,"number":1}
- *             {"op":"convert","format":"png|jpeg|webp","width":1024,"height":768}
- *                          inputs[0] is a picture; cover-cropped to the size (width and height 0: as it is)
- *             {"op":"thumbnail","size":256}
- *                          inputs[0] is a picture; WEBP that fits into size x size; the answer has "thumbhash" (base64)
- *             {"op":"mask","style":"white|alpha|painted"}
- *                          inputs[0] the source, inputs[1] the mask (white: repaint; with alpha: transparent, repaint);
- *                          white, alpha: a PNG of the source's size, in that style; painted: the source with the area white
+ * Request     {"op":"draw","prompt":"…","negative_prompt":"…","style":"…","width":1024,"height":768,
+ *             "format":"png|jpeg|webp","seed":7,"number":1}
  * Answer      {"ok":true,"width":1024,"height":768,"bytes":81234,"content_type":"image/png"}
- *             What cannot be decoded, is not whole, or has more than 40 Mpx or 16,384 a side: refused.
  *
  * Completion  call->op; `answer` may be read until pixels_call_clear.
  * Errors      BAD_PICTURE (the worker refused: its words in detail), TIMEOUT, CLOSED (the worker died),
@@ -29,13 +21,11 @@
 
 struct pixels;
 
-enum { PIXELS_REQUEST_MAX = 128 * 1024, PIXELS_DETAIL_MAX = 200, PIXELS_INPUTS_MAX = 2 };
+enum { PIXELS_REQUEST_MAX = 128 * 1024, PIXELS_DETAIL_MAX = 200 };
 
 struct pixels_call {
 	struct op op;
-	int fd;                        /* what the worker writes; borrowed until done */
-	int inputs[PIXELS_INPUTS_MAX]; /* what it reads, from the beginning; borrowed until done */
-	unsigned input_count;
+	int fd;             /* borrowed until done */
 	struct buf request; /* filled by the caller before pixels_start */
 	struct buf answer;
 	char detail[PIXELS_DETAIL_MAX];

@@ -117,9 +117,9 @@ static void read_request(struct suite *s, const char *name, struct sigv4_request
 	assert_true(str_ends(line, version));
 	read_target(s, str_sub(line, 0, line.n - version.n), r);
 	while (rest.p && rest.n && (line = str_cut(&rest, '\n')).n) {
-		struct sigv4_pair *last = &r->headers[r->header_count - 1];
-
 		if (line.p[0] == ' ') { /* goes on from the line before */
+			struct sigv4_pair *last = &r->headers[r->header_count - 1];
+
 			last->value = arena_printf(&s->arena, "%.*s %.*s", STRF(last->value), STRF(str_trim(line)));
 			continue;
 		}
